@@ -1,0 +1,52 @@
+# One command sets up and one checks, the same here and in CI. Needs Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN_ONLY := $(VENV)/.ready-demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers soak bench clean
+
+help:            ## what there is to run
+	@grep -E '^[a-z]+: .*## |^[a-z]+: +## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(RUN_ONLY)   ## a chat graph remembers a long conversation, across two processes, with no key and no server
+	@$(BIN)/graph-memory demo
+
+test: $(READY)   ## every test, warnings as errors
+	@$(BIN)/python -m pytest -n auto
+
+check: lint types layers test   ## what CI runs: lint, format, types, layers, tests
+
+lint: $(READY)   ## ruff, both its check and its format
+	@echo "lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(READY)   ## mypy strict on the package, pyright on tests/typing
+	@echo "types"; $(BIN)/mypy && $(BIN)/pyright
+
+layers: $(READY)   ## imports point one way
+	@echo "layers"; $(BIN)/lint-imports
+
+soak: $(READY)   ## the full counts of every property test
+	@GRAPH_MEMORY_SOAK=1 $(BIN)/python -m pytest -n auto
+
+bench: $(READY)   ## every benchmark; retrieval needs BENCH_DATA=<folder>
+	@for b in window merge search growth fanout; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+
+clean:           ## remove what the commands above made
+	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "graph_memory needs Python 3.11 or newer; this is %s. Name one: make PYTHON=python3.11 ..." % sys.version.split()[0])'
+	@echo "making $(VENV)"; $(PYTHON) -m venv $(VENV)
+
+$(RUN_ONLY): pyproject.toml | $(VENV)/bin/python
+	@echo "installing graph_memory"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -e '.[cli]'
+	@touch $@
+
+$(READY): pyproject.toml | $(VENV)/bin/python
+	@echo "installing graph_memory with its development tools"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -e '.[dev]'
+	@touch $@ $(RUN_ONLY)

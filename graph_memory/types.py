@@ -1,0 +1,315 @@
+"""The values that memories, stores and context assembly exchange. Plain, frozen, without LangGraph and without I/O.
+
+Times are timezone-aware UTC datetimes. Scores and importance are in 0–1, higher is better. Tokens are counted by the
+`TokenCounter` of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+Placement = Literal["system", "history", "tail"]
+"""Where a section goes: into the system message, between it and the newest turn, or before the newest human message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memory it is. Without a `user_id` memory is private to the thread; there is no shared default."""
+
+    user_id: str | None = None
+    thread_id: str | None = None
+    agent: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be remembered, because neither a user nor a thread is named."""
+        return self.user_id is None and self.thread_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a memo came from; with `Memo.id` it makes writing the same message twice one memo.
+
+    Attributes:
+        root: id of the thread's root, kept when a thread is copied.
+        branch: name of the line within the thread; "" for the first.
+        seq: position on that branch, growing.
+        turn_id: id of the human message that began the turn.
+        memory: name of the memory that wrote it.
+        ordinal: position among the memos that this memory made of the turn.
+    """
+
+    root: str
+    branch: str = ""
+    seq: int = 0
+    turn_id: str = ""
+    memory: str = ""
+    ordinal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """One stored memory. A conversation is stored one memo per message, grouped by turn.
+
+    `before` and `after` hold the neighbouring messages, clipped, because a line is often only understood beside the
+    one that it answers.
+    """
+
+    id: str
+    text: str
+    origin: Origin
+    said_at: datetime
+    kind: str = "message"
+    speaker: str = ""
+    role: str = ""
+    session: str = ""
+    source: str = ""
+    before: str = ""
+    after: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    importance: float = 0.5
+    tier: str = "long_term"
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    last_accessed_at: datetime | None = None
+    access_count: int = 0
+
+    def to_value(self) -> dict[str, Any]:
+        """This memo as the JSON object that a store keeps: times as ISO 8601 strings, None left out."""
+        flat = {f.name: getattr(self, f.name) for f in fields(self)}
+        flat["origin"] = asdict(self.origin)
+        flat["metadata"] = dict(self.metadata)
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in flat.items() if v is not None}
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Memo:
+        """The memo that `to_value` wrote; unknown keys are ignored, so that an older version reads a newer memo.
+
+        Raises:
+            KeyError: id, text, origin or said_at is missing: the value is not a memo.
+        """
+        known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+        known["origin"] = Origin(**{f.name: value["origin"][f.name] for f in fields(Origin) if f.name in value["origin"]})
+        for name in ("said_at", "valid_from", "valid_to", "last_accessed_at"):
+            if isinstance(known.get(name), str):
+                known[name] = utc(datetime.fromisoformat(known[name]))
+        for name in ("id", "text", "said_at"):
+            known[name]  # a KeyError says what is missing
+        return cls(**known)
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC; a naive datetime is taken as UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class TokenCounter(Protocol):
+    """Counts tokens the way the context's budget is measured. Implementations must be thread-safe.
+
+    Attributes:
+        name: what a person reads, such as "tiktoken:o200k_base" or "estimate:4.0 characters a token".
+        exact: False when the counts are estimates.
+        overhead: tokens that a list of messages costs beyond the sum of its messages (the reply's priming).
+    """
+
+    name: str
+    exact: bool
+    overhead: int
+
+    def count_text(self, text: str) -> int:
+        """Tokens of a bare text."""
+        ...
+
+    def count_message(self, message: BaseMessage) -> int:
+        """Tokens of one message with its role, name, tool calls and framing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A candidate for the context: one line of text, or (in a history section) one message.
+
+    Attributes:
+        text: what would be shown; for a history snippet the message's text.
+        tokens: what it costs, counted by the call's counter; -1 when the merge is to count it.
+        score: combined score, higher is closer.
+        parts: the named signals that the score was made of.
+        memo_id: id of the memo, or of the message for history.
+        group: snippets of one group are kept together or dropped together; "" stands alone.
+        source_ids: ids of the messages whose content it repeats; dropped when those are in the window already.
+        said_at: when it was said; used to order and to break ties (fresher first).
+        message: the message itself, in history sections only.
+    """
+
+    text: str
+    tokens: int = -1
+    score: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
+    memo_id: str = ""
+    group: str = ""
+    source_ids: tuple[str, ...] = ()
+    said_at: datetime | None = None
+    message: BaseMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What one memory offers on recall, and how it may be cut.
+
+    Attributes:
+        memory: the memory's name.
+        snippets: candidates; the merge keeps whole groups, best score first, or newest first for `history`.
+        placement: where they go.
+        heading: a line above the snippets (system and tail sections).
+        weight: share of the budget, bigger is more.
+        min_share, max_share: bounds of that share, fractions of the budget.
+        priority: who is cut first at equal pressure: lower goes first.
+        pinned: never cut; it must fit.
+        required: the memory's failure fails the call instead of degrading.
+        degraded: why the section is empty or poorer than it could be; "" when all is well.
+        elapsed_ms: how long recall took.
+    """
+
+    memory: str
+    snippets: tuple[Snippet, ...] = ()
+    placement: Placement = "tail"
+    heading: str = ""
+    weight: float = 1.0
+    min_share: float = 0.0
+    max_share: float = 1.0
+    priority: int = 0
+    pinned: bool = False
+    required: bool = False
+    degraded: str = ""
+    elapsed_ms: float = 0.0
+
+    def with_degraded(self, reason: str) -> Section:
+        """The same section, empty, with the reason."""
+        return replace(self, snippets=(), degraded=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the explained context: a snippet, and the rule that let it in or left it out.
+
+    Attributes:
+        memory: which memory offered it; "thread" for the thread's own messages that must be shown.
+        memo_id: id of the memo or message.
+        text: the text that was (or would have been) shown.
+        tokens: its cost.
+        kept: whether it is in the context.
+        rule: why, in a few words: "newest turn", "within its share", "over budget", "already in the window", …
+        score, parts: as in `Snippet`.
+    """
+
+    memory: str
+    memo_id: str
+    text: str
+    tokens: int
+    kept: bool
+    rule: str
+    score: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The merged result: what the LLM node receives, and why.
+
+    Attributes:
+        messages: the assembled messages, never more than `budget_tokens`.
+        budget_tokens: tokens that were allowed.
+        total_tokens: tokens of `messages`, by the counter.
+        tokens: tokens by memory name, with "thread" for system messages and the newest turn, and "frame" for headings,
+            delimiters and overhead; they add up to `total_tokens`.
+        lines: everything that was considered, kept or not.
+        sections: what the memories offered, so that a tool loop can assemble again without retrieving again.
+        turn_id: id of the human message that it was made for.
+        node: the LLM node that it was made for; "" outside a graph.
+        counter: name of the token counter.
+        complexity: estimated complexity of the query; "" when not estimated.
+        elapsed_ms: milliseconds per memory.
+        degradations: memory name to the reason why it had nothing to give.
+    """
+
+    messages: tuple[BaseMessage, ...] = ()
+    budget_tokens: int = 0
+    total_tokens: int = 0
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
+    sections: tuple[Section, ...] = ()
+    turn_id: str = ""
+    node: str = ""
+    counter: str = ""
+    complexity: str = ""
+    elapsed_ms: Mapping[str, float] = field(default_factory=dict)
+    degradations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> tuple[Line, ...]:
+        """The lines that are in the context."""
+        return tuple(line for line in self.lines if line.kept)
+
+    @property
+    def dropped(self) -> tuple[Line, ...]:
+        """The lines that were left out, each with its rule."""
+        return tuple(line for line in self.lines if not line.kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a memory is asked on recall.
+
+    Attributes:
+        scope: whose memory.
+        text: the newest human message's text.
+        messages: the thread's messages, oldest first.
+        turn_id: id of the newest human message.
+        budget_tokens: the whole context's budget; a memory's part is decided later, by the merge.
+        counter: how tokens are counted.
+        now: the time of asking.
+        has_store: whether store operations can be answered at all.
+        state: this memory's own part of the thread's `memory` channel.
+        history_share: share of the budget that history may fill.
+        filter: metadata that a memo must carry to be recalled.
+    """
+
+    scope: Scope
+    text: str
+    messages: tuple[BaseMessage, ...]
+    turn_id: str
+    budget_tokens: int
+    counter: TokenCounter
+    now: datetime
+    has_store: bool = True
+    state: Mapping[str, Any] = field(default_factory=dict)
+    history_share: float = 1.0
+    filter: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a memory is told when a turn is over.
+
+    Attributes:
+        scope: whose memory.
+        messages: the turn's messages, beginning with the human one; with those of earlier turns that were never
+            remembered (a run that failed) before them.
+        previous: the message before `messages`, if any.
+        root: id of the thread's root.
+        now: the time of remembering; a message's own time stands in `additional_kwargs["said_at"]` (ISO 8601).
+        state: this memory's own part of the thread's `memory` channel.
+    """
+
+    scope: Scope
+    messages: tuple[BaseMessage, ...]
+    root: str
+    now: datetime
+    previous: BaseMessage | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
