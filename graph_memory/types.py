@@ -95,7 +95,9 @@ class Memo:
             KeyError: id, text, origin or said_at is missing: the value is not a memo.
         """
         known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        known["origin"] = Origin(**{f.name: value["origin"][f.name] for f in fields(Origin) if f.name in value["origin"]})
+        known["origin"] = Origin(
+            **{f.name: value["origin"][f.name] for f in fields(Origin) if f.name in value["origin"]}
+        )
         for name in ("said_at", "valid_from", "valid_to", "last_accessed_at"):
             if isinstance(known.get(name), str):
                 known[name] = utc(datetime.fromisoformat(known[name]))
@@ -173,6 +175,7 @@ class Section:
         pinned: never cut; it must fit.
         required: the memory's failure fails the call instead of degrading.
         degraded: why the section is empty or poorer than it could be; "" when all is well.
+        leaving: ids of messages that left the window and are archived, so that they may be pruned from the channel.
         elapsed_ms: how long recall took.
     """
 
@@ -187,6 +190,7 @@ class Section:
     pinned: bool = False
     required: bool = False
     degraded: str = ""
+    leaving: tuple[str, ...] = ()
     elapsed_ms: float = 0.0
 
     def with_degraded(self, reason: str) -> Section:
@@ -275,8 +279,9 @@ class Query:
         counter: how tokens are counted.
         now: the time of asking.
         has_store: whether store operations can be answered at all.
+        is_whole: whether `messages` is known to be the whole thread, because a checkpointer keeps it.
         state: this memory's own part of the thread's `memory` channel.
-        history_share: share of the budget that history may fill.
+        history_tokens: tokens that history may fill, the newest turn included.
         filter: metadata that a memo must carry to be recalled.
     """
 
@@ -288,8 +293,9 @@ class Query:
     counter: TokenCounter
     now: datetime
     has_store: bool = True
+    is_whole: bool = True
     state: Mapping[str, Any] = field(default_factory=dict)
-    history_share: float = 1.0
+    history_tokens: int = 0
     filter: Mapping[str, Any] | None = None
 
 

@@ -1,0 +1,1 @@
+"""Memories in a LangGraph graph: state, nodes, the orchestrator subgraph, and `attach`."""

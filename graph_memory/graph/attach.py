@@ -1,0 +1,196 @@
+"""`attach`: one line gives an LLM node of an existing graph memory.
+
+A drawn subgraph recalls before the node, a side branch remembers after it, and the node itself is wrapped to find the
+assembled context as its messages. The node keeps its code, its name and its place in streams. Edges and branches that lead to
+the node are led through the recalling node; ways in that no edge shows (`Command(goto=...)`, `Send`, a resume after an
+interrupt, a replay) reach the wrapper without a context, which then recalls inline.
+
+Only public parts of LangGraph are used: `StateGraph.nodes`, `.edges`, `.waiting_edges`, `.branches` and `.channels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, get_type_hints
+
+from langchain_core.messages import HumanMessage, RemoveMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.store.base import BaseStore
+
+from graph_memory.context.tokens import token_counter
+from graph_memory.errors import ConfigurationError
+from graph_memory.graph.node import MemoryNode, turn_is_over
+from graph_memory.graph.orchestrator import recall_graph
+from graph_memory.graph.recalling import Desk, told
+from graph_memory.graph.remembering import aremember, remember
+from graph_memory.graph.runnables import GraphStep
+from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MemoryState, state_schema
+from graph_memory.memories.assembly import Settings, checked
+from graph_memory.memories.base import Memory
+from graph_memory.types import Context, TokenCounter
+
+
+def attach(
+    builder: StateGraph[Any, Any, Any, Any],
+    node: str,
+    memories: Iterable[Memory],
+    *,
+    budget_tokens: int,
+    reserve_tokens: int = 0,
+    counter: TokenCounter | None = None,
+    messages_key: str = "messages",
+    agent: str | None = None,
+    store: BaseStore | None = None,
+) -> None:
+    """Attaches memories to an LLM node of a graph that is being built.
+
+    Call it when the node and its edges are there; edges that are added later reach memory too, but are drawn past it. Each
+    call of the node takes one superstep more, and each turn one more for remembering: raise `recursion_limit` for long
+    tool loops.
+
+    Args:
+        builder: the graph, before `compile()`. Its state needs a key that holds messages, nothing else.
+        node: name of the LLM node, which finds the context as its messages and explained in `state["memory_context"]`.
+        memories: what to ask and to tell, each under its own name.
+        budget_tokens: tokens of everything that the node receives.
+        reserve_tokens: tokens of the budget that are left free for what the node adds by itself, such as its prompt.
+        counter: how tokens are counted; tiktoken where it can load, else an estimate that says so.
+        messages_key: the state key that holds the conversation.
+        agent: whose memories they are when several nodes serve one user and shall not share; None shares them.
+        store: used when the graph is compiled without one.
+
+    Raises:
+        ConfigurationError: the node is unknown or has memory already, the state has no messages, two memories share a name,
+            or the budget is below the fixed overhead. The builder is unchanged.
+    """
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), node, agent)
+    desk = Desk(checked(memories, settings), settings, messages_key, store)
+    _check(builder, desk)
+    schema = _input_schema(builder, desk)
+    recall_name, remember_name = f"{node}_memory", f"{node}_remember"
+    _redirect(builder, node, recall_name)
+    builder.add_node(recall_name, _recall_step(desk, recall_name), input_schema=schema)
+    builder.add_node(remember_name, _remember_step(desk, remember_name), input_schema=schema)
+    spec = builder.nodes[node]
+    inner: Any = spec.runnable
+    wrapped = MemoryNode(
+        desk, inner, spec.input_schema, has_reducer=_reducer(builder.channels[messages_key]) is not None
+    )
+    builder.nodes[node] = replace(spec, runnable=wrapped, input_schema=schema)
+    builder.add_edge(recall_name, node)
+    builder.add_conditional_edges(node, turn_is_over(desk, remember_name), {"remember": remember_name})
+
+
+def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
+    """Everything that can be wrong, before anything is changed."""
+    if not isinstance(builder, StateGraph):
+        raise ConfigurationError(f"attach takes a StateGraph before compile(), not a {type(builder).__name__}")
+    node, key = desk.node, desk.messages_key
+    if node not in builder.nodes:
+        there = ", ".join(repr(name) for name in builder.nodes) or "none"
+        raise ConfigurationError(f"the graph has no node {node!r}: add it before attach (there are: {there})")
+    spec = builder.nodes[node]
+    if isinstance(spec.runnable, MemoryNode):
+        raise ConfigurationError(f"node {node!r} has memory already: pass all its memories to one attach call")
+    if key not in builder.channels or key not in builder.schemas[spec.input_schema]:
+        raise ConfigurationError(
+            f"node {node!r} does not read a state key {key!r}: add one to its schema, for example by"
+            " StateGraph(MessagesState), or name yours with messages_key="
+        )
+    for name in (f"{node}_memory", f"{node}_remember"):
+        if name in builder.nodes:
+            raise ConfigurationError(f"the graph has a node {name!r}, which attach wants to add: rename yours")
+    _check_own_channels(builder)
+    _check_pruning(builder, desk)
+
+
+def _check_own_channels(builder: StateGraph[Any, Any, Any, Any]) -> None:
+    ours: StateGraph[Any, Any, Any, Any] = StateGraph(MemoryState)
+    for key in (MEMORY, CONTEXT):
+        if key in builder.managed or (key in builder.channels and builder.channels[key] != ours.channels[key]):
+            raise ConfigurationError(
+                f"your state has a key {key!r} of its own, which memory needs: rename it, or take it from"
+                " graph_memory.MemoryState"
+            )
+
+
+def _check_pruning(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
+    others = [spec.runnable for spec in builder.nodes.values() if isinstance(spec.runnable, MemoryNode)]
+    pruned = [m for m in desk.memories if m.prunes]
+    if others and (pruned or any(m.prunes for other in others for m in other.desk.memories)):
+        raise ConfigurationError(
+            "prune=True cannot be used when several nodes of a graph have memory: one would remove messages that the other"
+            " still shows"
+        )
+    if pruned and not _understands_removal(builder.channels[desk.messages_key]):
+        raise ConfigurationError(
+            f"memory {pruned[0].name!r} has prune=True, but the reducer of {desk.messages_key!r} does not understand"
+            " RemoveMessage: use add_messages"
+        )
+
+
+def _understands_removal(channel: Any) -> bool:
+    """Whether the channel's reducer takes a message away, by trying it."""
+    reducer = _reducer(channel)
+    if reducer is None:
+        return False
+    try:
+        return not reducer([HumanMessage("x", id="1")], [RemoveMessage(id="1")])
+    except (TypeError, ValueError, AttributeError):
+        return False
+
+
+def _reducer(channel: Any) -> Any:
+    return getattr(channel, "operator", None) or getattr(channel, "reducer", None)
+
+
+def _input_schema(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> Any:
+    """What the node read before, and the two keys of memory; its keys bring the channels into the graph."""
+    theirs = builder.nodes[desk.node].input_schema
+    hints = get_type_hints(theirs, include_extras=True)
+    known = {name: hint for name, hint in hints.items() if name in builder.schemas[theirs]}
+    return state_schema(f"{desk.node}_input", {**known, MEMORY: MemoryChannel, CONTEXT: ContextChannel})
+
+
+def _redirect(builder: StateGraph[Any, Any, Any, Any], node: str, entry: str) -> None:
+    """Leads every drawn way to `node` through `entry`."""
+    builder.edges = {(start, entry if end == node else end) for start, end in builder.edges}
+    builder.waiting_edges = {(starts, entry if end == node else end) for starts, end in builder.waiting_edges}
+    for branches in builder.branches.values():
+        for name, branch in branches.items():
+            if branch.ends is not None:
+                ends = {label: entry if end == node else end for label, end in branch.ends.items()}
+                branches[name] = branch._replace(ends=ends)
+
+
+def _recall_step(desk: Desk, name: str) -> GraphStep:
+    """Runs the subgraph without checkpoints; drawings and streams see its twin, which LangGraph would draw only with them."""
+    quiet, drawn = recall_graph(desk, checkpointer=False), recall_graph(desk, checkpointer=None)
+
+    def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return {} if desk.current(state) is not None else update(quiet.invoke(asked(state), config)[CONTEXT])
+
+    async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return {} if desk.current(state) is not None else update((await quiet.ainvoke(asked(state), config))[CONTEXT])
+
+    def asked(state: dict[str, Any]) -> dict[str, Any]:
+        return {key: state[key] for key in (desk.messages_key, MEMORY) if key in state}
+
+    def update(context: Context) -> dict[str, Any]:
+        told(context)
+        leaving = [RemoveMessage(id=message_id) for section in context.sections for message_id in section.leaving]
+        return {CONTEXT: context, desk.messages_key: leaving} if leaving else {CONTEXT: context}
+
+    return GraphStep(call, acall, name=name, shows=drawn)
+
+
+def _remember_step(desk: Desk, name: str) -> GraphStep:
+    def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return remember(desk, state, config)
+
+    async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return await aremember(desk, state, config)
+
+    return GraphStep(call, acall, name=name)

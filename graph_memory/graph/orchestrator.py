@@ -1,0 +1,142 @@
+"""The orchestrator: a subgraph that plans, asks every memory in parallel, and merges what they found.
+
+`orchestrator(...)` is for graphs that place it themselves; `attach` places one before an LLM node. Its drawing is its code:
+plan → one node per memory → merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.channels import UntrackedValue
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import get_runtime
+from langgraph.store.base import BaseStore
+
+from graph_memory.context.tokens import token_counter
+from graph_memory.graph.recalling import Desk
+from graph_memory.graph.runnables import GraphStep
+from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
+from graph_memory.memories.assembly import Plan, Settings, arecall_all, assemble, checked, recall_all
+from graph_memory.memories.base import Memory
+from graph_memory.types import Section, TokenCounter
+
+PLAN, MERGE = "plan", "merge"
+
+
+def orchestrator(
+    memories: Iterable[Memory],
+    *,
+    budget_tokens: int,
+    reserve_tokens: int = 0,
+    counter: TokenCounter | None = None,
+    messages_key: str = "messages",
+    agent: str | None = None,
+    store: BaseStore | None = None,
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """A compiled subgraph that turns `messages` into `memory_context`.
+
+    Add it as a node of a graph over `MemoryState`, or invoke it by itself; the node after it reads
+    `state["memory_context"].messages`.
+
+    Args:
+        memories: what to ask, each under its own name.
+        budget_tokens: tokens of everything that the LLM node receives.
+        reserve_tokens: tokens of the budget that are left free for what the node adds by itself.
+        counter: how tokens are counted; tiktoken where it can load, else an estimate that says so.
+        messages_key: the state key that holds the conversation.
+        agent: whose memories they are when several agents serve one user; None shares them.
+        store: used when the graph around it has none.
+
+    Raises:
+        ConfigurationError: no memories, two of one name, or a budget below the fixed overhead.
+    """
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), agent=agent)
+    desk = Desk(checked(memories, settings), settings, messages_key, store)
+    return recall_graph(desk, checkpointer=None)
+
+
+def recall_graph(desk: Desk, *, checkpointer: bool | None) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The subgraph for one desk. `checkpointer=False` keeps its steps out of the parent's checkpoints."""
+    ours = {MEMORY: MemoryChannel, CONTEXT: ContextChannel}
+    asked = {desk.messages_key: list, **ours}
+    inner = {
+        PLAN: Annotated[Plan, UntrackedValue(Plan, guard=False)],
+        "sections": Annotated[dict[str, Section], MergedUntracked],
+    }
+    builder = StateGraph(
+        state_schema("RecallState", {**asked, **inner}),
+        input_schema=state_schema("RecallInput", asked),
+        output_schema=state_schema("RecallOutput", ours),
+    )
+    names = [memory.name for memory in desk.memories]
+    builder.add_node(PLAN, _plan_step(desk))
+    builder.add_node(MERGE, _merge_step(desk))
+    for memory in desk.memories:
+        builder.add_node(memory.name, _recall_step(desk, memory), metadata={"memory": memory.kind})
+        builder.add_edge(memory.name, MERGE)
+    builder.add_edge(START, PLAN)
+    builder.add_conditional_edges(PLAN, _fan_out(names), [*names, END])
+    builder.add_edge(MERGE, END)
+    return builder.compile(checkpointer=checkpointer, name="memory")
+
+
+def _fan_out(names: Sequence[str]) -> Any:
+    def fan_out(state: dict[str, Any]) -> list[str]:
+        return list(names) if PLAN in state else [END]
+
+    return fan_out
+
+
+def _plan_step(desk: Desk) -> GraphStep:
+    """Nothing to do when the context in the state is for the newest human message already: a tool loop comes by here."""
+
+    def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return {} if desk.current(state) is not None else {PLAN: desk.plan(state, config), "sections": {}}
+
+    async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        return call(state, config)
+
+    return GraphStep(call, acall, name=PLAN)
+
+
+def _recall_step(desk: Desk, memory: Memory) -> GraphStep:
+    def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        [section] = recall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()))
+        return {"sections": {memory.name: section}}
+
+    async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        [section] = await arecall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()))
+        return {"sections": {memory.name: section}}
+
+    return GraphStep(call, acall, name=memory.name)
+
+
+def _merge_step(desk: Desk) -> GraphStep:
+    """What a crash and resume lost of the untracked sections is recalled again here."""
+
+    def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        made, found = _planned(desk, state, config), dict(state.get("sections") or {})
+        missing = [memory for memory in desk.memories if memory.name not in found]
+        if missing:
+            again = recall_all(made, missing, desk.store_of(get_runtime()))
+            found |= {section.memory: section for section in again}
+        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories])}
+
+    async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        made, found = _planned(desk, state, config), dict(state.get("sections") or {})
+        missing = [memory for memory in desk.memories if memory.name not in found]
+        if missing:
+            again = await arecall_all(made, missing, desk.store_of(get_runtime()))
+            found |= {section.memory: section for section in again}
+        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories])}
+
+    return GraphStep(call, acall, name=MERGE)
+
+
+def _planned(desk: Desk, state: dict[str, Any], config: RunnableConfig) -> Plan:
+    planned = state.get(PLAN)
+    return planned if isinstance(planned, Plan) else desk.plan(state, config)

@@ -1,0 +1,135 @@
+"""What a run asks of the memories of one LLM node, and how it is told about the outcome.
+
+`Desk` holds the memories and settings of one node; the drawn subgraph, the inline mode and the remembering side branch all
+work at it, so that both modes give the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.runtime import Runtime, get_runtime
+from langgraph.store.base import BaseStore
+
+from graph_memory.graph.scope import scope_of
+from graph_memory.graph.state import CONTEXT, MEMORY
+from graph_memory.memories.assembly import Plan, Settings, arecall_all, assemble, plan, recall_all
+from graph_memory.memories.base import Memory
+from graph_memory.messages import newest_human, state_messages
+from graph_memory.types import Context, Section
+
+EVENT = "graph_memory"
+"""Key of the custom stream events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The memories of one LLM node, with their settings.
+
+    Attributes:
+        memories: checked by `assembly.checked`.
+        settings: budget, counter, node.
+        messages_key: the state key that holds the conversation.
+        store: used when the graph has none of its own.
+    """
+
+    memories: tuple[Memory, ...]
+    settings: Settings
+    messages_key: str = "messages"
+    store: BaseStore | None = None
+
+    @property
+    def node(self) -> str:
+        """The LLM node's name."""
+        return self.settings.node
+
+    def plan(self, state: Any, config: RunnableConfig) -> Plan:
+        """What to ask, from a graph's state and config."""
+        runtime, states = get_runtime(), self.states(state)
+        return plan(
+            self.memories,
+            state_messages(state, self.messages_key),
+            scope=scope_of(config, runtime, self.settings.agent),
+            settings=self.settings,
+            has_store=self.store_of(runtime) is not None,
+            is_whole=bool(states),  # only a checkpointer brings this node's state back
+            states=states,
+        )
+
+    def states(self, state: Any) -> Mapping[str, Mapping[str, Any]]:
+        """Each memory's own part of the `memory` channel."""
+        found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
+        mine: Mapping[str, Mapping[str, Any]] = (found or {}).get(self.node or "graph", {})
+        return mine
+
+    def current(self, state: Any) -> Context | None:
+        """The context in the state, if it was made for this node and for the newest human message."""
+        context = state.get(CONTEXT) if isinstance(state, Mapping) else getattr(state, CONTEXT, None)
+        if not isinstance(context, Context) or context.node != self.node:
+            return None
+        messages = state_messages(state, self.messages_key)
+        human = newest_human(messages)
+        return context if human >= 0 and messages[human].id == context.turn_id else None
+
+    def store_of(self, runtime: Runtime[Any] | None) -> BaseStore | None:
+        """The graph's store, else this desk's own."""
+        return (runtime.store if runtime is not None else None) or self.store
+
+    def recall(self, state: Any, config: RunnableConfig) -> Context:
+        """The inline mode: every memory asked one after the other.
+
+        Raises:
+            BudgetError: what must be shown exceeds the budget.
+        """
+        made = self.plan(state, config)
+        return told(assemble(made, recall_all(made, self.memories, self.store_of(get_runtime()))))
+
+    async def arecall(self, state: Any, config: RunnableConfig) -> Context:
+        """The inline mode: every memory asked at once, in one round trip.
+
+        Raises:
+            BudgetError: what must be shown exceeds the budget.
+        """
+        made = self.plan(state, config)
+        return told(assemble(made, await arecall_all(made, self.memories, self.store_of(get_runtime()))))
+
+    def again(self, context: Context, state: Any, config: RunnableConfig) -> Context:
+        """The context for a longer turn from what was retrieved at its start: a tool loop retrieves once.
+
+        Raises:
+            BudgetError: what must be shown exceeds the budget.
+        """
+        return assemble(self.plan(state, config), context.sections)
+
+
+def told(context: Context) -> Context:
+    """The context, after the custom stream was told what each memory gave."""
+    for section in context.sections:
+        tell_recalled(section, context)
+    return context
+
+
+def tell_recalled(section: Section, context: Context) -> None:
+    """One custom stream event per memory: what it gave, what was kept, how long it took, why it gave nothing."""
+    tell(
+        {
+            "event": "recalled",
+            "node": context.node,
+            "memory": section.memory,
+            "offered": len(section.snippets),
+            "kept": sum(line.memory == section.memory for line in context.kept),
+            "tokens": context.tokens.get(section.memory, 0),
+            "budget_tokens": context.budget_tokens,
+            "elapsed_ms": round(section.elapsed_ms, 3),
+            "degraded": section.degraded,
+        }
+    )
+
+
+def tell(event: Mapping[str, Any]) -> None:
+    """Sends an event to whoever streams "custom"."""
+    get_stream_writer()({EVENT: dict(event)})

@@ -1,0 +1,52 @@
+"""What happens to memos over time. For now: forgetting a user for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langgraph.store.base import PutOp, SearchOp
+
+from graph_memory.errors import StoreError
+from graph_memory.namespaces import user_prefix
+from graph_memory.steps import Steps, StoreOps, arun, run
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+_PAGE = 500
+
+
+def forget(store: BaseStore, user_id: str) -> int:
+    """Deletes everything of one user from the store: memos and archives, of every agent and thread.
+
+    Returns:
+        How many items were deleted.
+
+    Raises:
+        StoreError: the store failed, or did not delete; what was deleted until then stays deleted.
+    """
+    return run(_forgetting(user_id), store=store)
+
+
+async def aforget(store: BaseStore, user_id: str) -> int:
+    """`forget`, awaiting the store."""
+    return await arun(_forgetting(user_id), store=store)
+
+
+def _forgetting(user_id: str) -> Steps[int]:
+    prefix, count = user_prefix(user_id), 0
+    while True:
+        [items] = yield StoreOps([SearchOp(prefix, limit=_PAGE, refresh_ttl=False)])
+        theirs = {(item.namespace, item.key) for item in items if item.namespace[:2] == prefix}
+        if not theirs:
+            return count
+        yield StoreOps([PutOp(namespace, key, None) for namespace, key in theirs])
+        left = yield from _still_there(prefix, theirs)
+        if left:
+            raise StoreError(f"the store keeps {left} items that were to be forgotten")
+        count += len(theirs)
+
+
+def _still_there(prefix: tuple[str, ...], deleted: set[tuple[tuple[str, ...], str]]) -> Steps[int]:
+    [items] = yield StoreOps([SearchOp(prefix, limit=_PAGE, refresh_ttl=False)])
+    return sum((item.namespace, item.key) in deleted for item in items)

@@ -1,0 +1,298 @@
+"""From memories to context: plan, recall, merge. The subgraph's nodes and the inline mode both call what is here.
+
+`plan` gathers what a call asks of all memories; `recall_all` runs them (in lockstep when async); `assemble` merges their
+sections. A memory that fails or is late leaves an empty section with the reason (law 7).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from graph_memory.context.merge import merge
+from graph_memory.context.tokens import token_counter
+from graph_memory.errors import ConfigurationError, GraphMemoryError
+from graph_memory.lockstep import Outcome, arun_all, run_all
+from graph_memory.messages import newest_human, text_of, with_ids
+from graph_memory.types import Context, Query, Scope, Section, TokenCounter
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+    from graph_memory.memories.base import Memory
+
+logger = logging.getLogger("graph_memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one call asks of all memories: `Query` without the part that differs between them.
+
+    Attributes:
+        states: each memory's own part of the thread's `memory` channel, by name.
+        history_tokens: tokens that history may fill, the newest turn included. It depends on settings and on the system
+            messages only, never on what else was found, so that the window's start does not wander (law 8).
+    """
+
+    scope: Scope
+    messages: tuple[BaseMessage, ...]
+    turn_id: str
+    text: str
+    budget_tokens: int
+    reserve_tokens: int
+    history_tokens: int
+    counter: TokenCounter
+    now: datetime
+    node: str = ""
+    has_store: bool = True
+    is_whole: bool = True
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    filter: Mapping[str, Any] | None = None
+
+    def query(self, memory: Memory) -> Query:
+        """The part of the plan that `memory` is asked."""
+        return Query(
+            scope=self.scope,
+            text=self.text,
+            messages=self.messages,
+            turn_id=self.turn_id,
+            budget_tokens=self.budget_tokens,
+            counter=self.counter,
+            now=self.now,
+            has_store=self.has_store,
+            is_whole=self.is_whole,
+            state=self.states.get(memory.name, {}),
+            history_tokens=self.history_tokens,
+            filter=self.filter,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What stays the same from call to call.
+
+    Attributes:
+        budget_tokens: tokens of everything that the LLM node receives.
+        reserve_tokens: tokens of the budget that are left free for what the node adds by itself, such as its prompt.
+        counter: how tokens are counted.
+        node: the LLM node.
+        agent: whose memories they are when several agents serve one user; "" shares them.
+    """
+
+    budget_tokens: int
+    reserve_tokens: int = 0
+    counter: TokenCounter = field(default_factory=token_counter)
+    node: str = ""
+    agent: str | None = None
+
+
+def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...]:
+    """The memories, after the checks that concern them together.
+
+    Raises:
+        ConfigurationError: there are none, two share a name, or the budget is below the fixed overhead.
+    """
+    found = tuple(memories)
+    if not found:
+        raise ConfigurationError("no memories were given: pass at least one, for example [BufferMemory()]")
+    names = [memory.name for memory in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"two memories are named {name!r}: give each its own, for example name='{name}_2'")
+    counter = settings.counter
+    floor = counter.overhead + counter.count_message(HumanMessage("")) + settings.reserve_tokens
+    if settings.budget_tokens <= floor:
+        raise ConfigurationError(
+            f"budget_tokens={settings.budget_tokens} leaves no room: framing and reserve alone take {floor} tokens"
+            f" ({counter.name})"
+        )
+    return found
+
+
+def plan(
+    memories: Sequence[Memory],
+    messages: Sequence[BaseMessage],
+    *,
+    scope: Scope,
+    settings: Settings,
+    has_store: bool,
+    is_whole: bool = True,
+    states: Mapping[str, Mapping[str, Any]] | None = None,
+    filter: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Plan:
+    """What to ask the memories for the newest human message of `messages` (all of which have ids)."""
+    human = newest_human(messages)
+    newest = messages[human] if human >= 0 else None
+    return Plan(
+        scope=scope,
+        messages=tuple(messages),
+        turn_id=(newest.id or "") if newest else "",
+        text=text_of(newest) if newest else "",
+        budget_tokens=settings.budget_tokens,
+        reserve_tokens=settings.reserve_tokens,
+        history_tokens=_history_tokens(memories, messages, settings),
+        counter=settings.counter,
+        now=now or datetime.now(UTC),
+        node=settings.node,
+        has_store=has_store,
+        is_whole=is_whole,
+        states=states or {},
+        filter=filter,
+    )
+
+
+def _history_tokens(memories: Sequence[Memory], messages: Sequence[BaseMessage], settings: Settings) -> int:
+    """The budget less system messages and reserve, times the share of the memories that place history."""
+    fixed = settings.counter.overhead + sum(settings.counter.count_message(m) for m in messages if m.type == "system")
+    free = max(0, settings.budget_tokens - settings.reserve_tokens - fixed)
+    of_history = [memory for memory in memories if memory.placement == "history"]
+    share = sum(m.weight for m in of_history) / sum(m.weight for m in memories)
+    share = min(max(share, sum(m.min_share for m in of_history)), sum(m.max_share for m in of_history))
+    # The rest pays for headings and delimiters, so that the merge need not cut what the window let in.
+    return int(free * share) if len(of_history) == len(memories) else int(free * share * 0.95)
+
+
+def recall_all(plan: Plan, memories: Sequence[Memory], store: BaseStore | None) -> tuple[Section, ...]:
+    """Every memory's section, in order.
+
+    Raises:
+        GraphMemoryError: a memory that is `required` failed.
+    """
+    outcomes = run_all(
+        {m.name: m.recall(plan.query(m)) for m in memories},
+        store=store,
+        deadline_seconds={m.name: m.deadline_seconds for m in memories},
+    )
+    return tuple(section_of(memory, outcomes[memory.name]) for memory in memories)
+
+
+async def arecall_all(plan: Plan, memories: Sequence[Memory], store: BaseStore | None) -> tuple[Section, ...]:
+    """`recall_all` in lockstep: six memories, one round trip.
+
+    Raises:
+        GraphMemoryError: a memory that is `required` failed.
+    """
+    outcomes = await arun_all(
+        {m.name: m.recall(plan.query(m)) for m in memories},
+        store=store,
+        deadline_seconds={m.name: m.deadline_seconds for m in memories},
+    )
+    return tuple(section_of(memory, outcomes[memory.name]) for memory in memories)
+
+
+def section_of(memory: Memory, outcome: Outcome) -> Section:
+    """The section of a recall that ended well, or an empty one that says why it did not.
+
+    Raises:
+        Exception: the memory's error, when it is `required`.
+    """
+    if outcome.error is None:
+        section: Section = outcome.value
+        return replace(section, elapsed_ms=outcome.elapsed_ms)
+    if memory.required:
+        raise outcome.error
+    reason = reason_of(outcome.error)
+    logger.warning("memory %r gave nothing: %s", memory.name, reason, exc_info=traceback_of(outcome.error))
+    return replace(memory.section(degraded=reason), elapsed_ms=outcome.elapsed_ms)
+
+
+def reason_of(error: Exception) -> str:
+    """One line for people: our own errors speak for themselves, others are named by their type only."""
+    return str(error) if isinstance(error, GraphMemoryError) else f"{type(error).__name__} in the memory"
+
+
+def traceback_of(error: Exception) -> Exception | None:
+    """What a log shall show the traceback of: an error that is not one of ours, or the one that ours came from."""
+    if isinstance(error, GraphMemoryError):
+        return error.__cause__ if isinstance(error.__cause__, Exception) else None
+    return error
+
+
+def assemble(plan: Plan, sections: Sequence[Section]) -> Context:
+    """The context that the LLM node receives.
+
+    Raises:
+        BudgetError: what must be shown exceeds the budget.
+    """
+    return merge(
+        plan.messages,
+        sections,
+        budget_tokens=plan.budget_tokens,
+        reserve_tokens=plan.reserve_tokens,
+        counter=plan.counter,
+        turn_id=plan.turn_id,
+        node=plan.node,
+    )
+
+
+def get_context(
+    memories: Sequence[Memory],
+    scope: Scope,
+    query: str,
+    *,
+    store: BaseStore | None = None,
+    messages: Sequence[BaseMessage] = (),
+    budget_tokens: int = 4000,
+    reserve_tokens: int = 0,
+    counter: TokenCounter | None = None,
+    filter: Mapping[str, Any] | None = None,
+) -> Context:
+    """The context that an LLM node with these memories would receive for `query`, without a graph.
+
+    Args:
+        memories: what to ask.
+        scope: whose memory.
+        query: what the user says now.
+        store: where memos are; without one only what `messages` holds is there.
+        messages: what was said before in this thread, oldest first; empty asks the archive.
+        budget_tokens: tokens that the context may have.
+        reserve_tokens: tokens of the budget that are left free.
+        counter: how tokens are counted; tiktoken where it can load, else an estimate.
+        filter: metadata that recalled memos must carry.
+
+    Raises:
+        BudgetError: what must be shown exceeds the budget.
+        ConfigurationError: a setting is wrong.
+    """
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter())
+    memories, asked = checked(memories, settings), _asked(messages, query)
+    made = plan(
+        memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
+    )
+    return assemble(made, recall_all(made, memories, store))
+
+
+async def aget_context(
+    memories: Sequence[Memory],
+    scope: Scope,
+    query: str,
+    *,
+    store: BaseStore | None = None,
+    messages: Sequence[BaseMessage] = (),
+    budget_tokens: int = 4000,
+    reserve_tokens: int = 0,
+    counter: TokenCounter | None = None,
+    filter: Mapping[str, Any] | None = None,
+) -> Context:
+    """`get_context`, awaiting the store and asking all memories in one round trip.
+
+    Raises:
+        BudgetError: what must be shown exceeds the budget.
+        ConfigurationError: a setting is wrong.
+    """
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter())
+    memories, asked = checked(memories, settings), _asked(messages, query)
+    made = plan(
+        memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
+    )
+    return assemble(made, await arecall_all(made, memories, store))
+
+
+def _asked(messages: Sequence[BaseMessage], query: str) -> list[BaseMessage]:
+    return with_ids([*messages, HumanMessage(query)])

@@ -1,0 +1,154 @@
+"""What every memory is: a frozen dataclass with a name, a share of the budget, and two generator methods.
+
+A memory of one's own is a subclass with `recall` and, when it learns from the conversation, `remember`. Both yield the
+requests of `graph_memory.steps` and touch nothing else, so one body serves sync and async graphs alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from graph_memory.errors import ConfigurationError
+from graph_memory.memories import assembly
+from graph_memory.types import Context, Placement, Query, Scope, Section, Snippet, TokenCounter, Turn
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langgraph.store.base import BaseStore
+
+    from graph_memory.steps import Steps
+
+_RESERVED = frozenset({"plan", "merge", "thread", "frame", "remembered", ""})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """The common part of every memory.
+
+    Attributes:
+        name: unique among the memories of one node; also the node's name in drawings and the key of its figures.
+        weight: share of the budget relative to the other memories, above zero, bigger is more.
+        min_share, max_share: bounds of that share, fractions of the budget.
+        priority: who is cut first at equal pressure; higher keeps longer.
+        pinned: never cut. What is pinned must fit, or the call fails with `BudgetError`.
+        required: a failure of this memory fails the call, instead of leaving its section empty.
+        deadline_seconds: how long recall may take before the call goes on without it; None waits for ever.
+    """
+
+    kind: ClassVar[str] = "custom"
+    heading: ClassVar[str] = ""
+
+    name: str
+    weight: float = 1.0
+    min_share: float = 0.0
+    max_share: float = 1.0
+    priority: int = 0
+    pinned: bool = False
+    required: bool = False
+    placement: Placement = "tail"
+    deadline_seconds: float | None = 5.0
+
+    def __post_init__(self) -> None:
+        if self.name in _RESERVED or any(mark in self.name for mark in "|:"):
+            raise ConfigurationError(
+                f"a memory cannot be named {self.name!r}: give it a name that is not empty, has no '|' or ':' and is none"
+                f" of {', '.join(sorted(_RESERVED - {''}))}"
+            )
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise ConfigurationError(
+                f"memory {self.name!r} has weight {self.weight}: a weight is a number above zero; leave the memory out to"
+                " give it nothing"
+            )
+        if not 0 <= self.min_share <= self.max_share <= 1:
+            raise ConfigurationError(
+                f"memory {self.name!r} has min_share {self.min_share} and max_share {self.max_share}: both are fractions"
+                " of the budget, 0 <= min_share <= max_share <= 1"
+            )
+        if self.deadline_seconds is not None and not self.deadline_seconds > 0:
+            raise ConfigurationError(
+                f"memory {self.name!r} has deadline_seconds {self.deadline_seconds}: give seconds above 0"
+            )
+
+    def recall(self, query: Query) -> Steps[Section]:
+        """What this memory offers for the query; build it with `section`."""
+        raise NotImplementedError(f"{type(self).__name__} needs a recall method")
+
+    def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
+        """Takes in a finished turn; returns the thread-scoped state to merge into this memory's own, or None."""
+        yield from ()
+        return None
+
+    @property
+    def prunes(self) -> bool:
+        """Whether messages that left this memory's window are to be removed from the channel."""
+        return False
+
+    def section(self, snippets: Iterable[Snippet] = (), *, degraded: str = "") -> Section:
+        """A section that carries this memory's name and shares."""
+        return Section(
+            memory=self.name,
+            snippets=tuple(snippets),
+            placement=self.placement,
+            heading=self.heading,
+            weight=self.weight,
+            min_share=self.min_share,
+            max_share=self.max_share,
+            priority=self.priority,
+            pinned=self.pinned,
+            required=self.required,
+            degraded=degraded,
+        )
+
+    def get_context(
+        self,
+        scope: Scope,
+        query: str,
+        *,
+        store: BaseStore | None = None,
+        messages: Sequence[BaseMessage] = (),
+        budget_tokens: int = 4000,
+        counter: TokenCounter | None = None,
+        filter: Mapping[str, Any] | None = None,
+    ) -> Context:
+        """The context that an LLM node with this memory alone would receive for `query`; `messages` came before it.
+
+        Raises:
+            BudgetError: the query and what is pinned exceed the budget.
+            ConfigurationError: a setting is wrong.
+        """
+        return assembly.get_context(
+            [self],
+            scope,
+            query,
+            store=store,
+            messages=messages,
+            budget_tokens=budget_tokens,
+            counter=counter,
+            filter=filter,
+        )
+
+    async def aget_context(
+        self,
+        scope: Scope,
+        query: str,
+        *,
+        store: BaseStore | None = None,
+        messages: Sequence[BaseMessage] = (),
+        budget_tokens: int = 4000,
+        counter: TokenCounter | None = None,
+        filter: Mapping[str, Any] | None = None,
+    ) -> Context:
+        """`get_context`, awaiting the store."""
+        return await assembly.aget_context(
+            [self],
+            scope,
+            query,
+            store=store,
+            messages=messages,
+            budget_tokens=budget_tokens,
+            counter=counter,
+            filter=filter,
+        )

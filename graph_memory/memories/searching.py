@@ -1,0 +1,103 @@
+"""Looking through what is stored, without a context: the search that every memory and the top-level `search` share.
+
+A namespace's prefix is trusted to narrow, never to isolate: what comes back is checked label by label (law 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langgraph.store.base import Item, SearchOp
+
+from graph_memory.memories.records import carries, memos_in
+from graph_memory.namespaces import namespace
+from graph_memory.steps import Steps, StoreOps, arun, run
+from graph_memory.types import Memo, Scope
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+_QUERY_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A memo that a search found. `score` is in 0–1, higher is closer; `parts` are the signals that it was made of."""
+
+    memo: Memo
+    score: float
+    parts: Mapping[str, float]
+
+
+def searching(
+    prefix: tuple[str, ...],
+    text: str,
+    *,
+    limit: int,
+    offset: int = 0,
+    filter: Mapping[str, Any] | None = None,
+    kinds: Iterable[str] | None = None,
+) -> Steps[list[Found]]:
+    """The memos under a namespace that fit `text` best; without text, any that the store lists."""
+    condition: dict[str, Any] = {"metadata": dict(filter)} if filter else {}
+    wanted = None if kinds is None else set(kinds)
+    if wanted is not None and len(wanted) == 1:
+        condition["kind"] = next(iter(wanted))
+    query = text[:_QUERY_CHARACTERS] or None
+    operation = SearchOp(prefix, filter=condition or None, limit=limit, offset=offset, query=query, refresh_ttl=False)
+    [items] = yield StoreOps([operation])
+    return [
+        _found(item, memo)
+        for item, memo in memos_in(items)
+        if item.namespace[: len(prefix)] == prefix and carries(memo, filter) and (wanted is None or memo.kind in wanted)
+    ]
+
+
+def search(
+    scope: Scope,
+    query: str,
+    *,
+    store: BaseStore,
+    kinds: Iterable[str] | None = None,
+    filter: Mapping[str, Any] | None = None,
+    limit: int = 10,
+) -> list[Found]:
+    """Looks through everything that is remembered in a scope, whichever memory keeps it.
+
+    Args:
+        scope: whose memory.
+        query: what to look for; the empty string lists.
+        store: where the memos are.
+        kinds: kinds of memo, such as "message" or "fact"; None takes all.
+        filter: metadata that a memo must carry.
+        limit: how many at most.
+
+    Raises:
+        ConfigurationError: the scope names neither a user nor a thread.
+        StoreError: the store failed.
+    """
+    return run(searching(_everything(scope), query, limit=limit, filter=filter, kinds=kinds), store=store)
+
+
+async def asearch(
+    scope: Scope,
+    query: str,
+    *,
+    store: BaseStore,
+    kinds: Iterable[str] | None = None,
+    filter: Mapping[str, Any] | None = None,
+    limit: int = 10,
+) -> list[Found]:
+    """`search`, awaiting the store."""
+    return await arun(searching(_everything(scope), query, limit=limit, filter=filter, kinds=kinds), store=store)
+
+
+def _everything(scope: Scope) -> tuple[str, ...]:
+    return namespace(scope, "any")[:3]
+
+
+def _found(item: Item, memo: Memo) -> Found:
+    score = float(getattr(item, "score", None) or 0.0)
+    return Found(memo, min(1.0, max(0.0, score)), dict(getattr(item, "parts", None) or {"relevance": score}))

@@ -1,0 +1,93 @@
+"""Reading LangChain messages: their text, their time, who spoke, and an id for those that have none. Pure.
+
+This is the one place that knows the shapes of message content; nothing here changes a message in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
+
+from graph_memory.types import utc
+
+SAID_AT = "said_at"
+"""Key of `additional_kwargs` that holds when a message was said, ISO 8601; without it the present counts."""
+
+_SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool", "system": "System"}
+
+
+def text_of(message: BaseMessage) -> str:
+    """The message's text: its text blocks joined by line breaks, everything else left out."""
+    content = message.content
+    if isinstance(content, str):
+        return content
+    texts = (block if isinstance(block, str) else block.get("text", "") for block in content)
+    return "\n".join(text for text in texts if isinstance(text, str) and text)
+
+
+def speaker_of(message: BaseMessage) -> str:
+    """The message's name, else what its role is called."""
+    return message.name or _SPEAKERS.get(message.type, message.type.capitalize())
+
+
+def said_at(message: BaseMessage, default: datetime) -> datetime:
+    """When the message was said, in UTC; `default` when it does not say or says nonsense."""
+    stamp = message.additional_kwargs.get(SAID_AT)
+    if isinstance(stamp, datetime):
+        return utc(stamp)
+    try:
+        return utc(datetime.fromisoformat(stamp)) if isinstance(stamp, str) else default
+    except ValueError:
+        return default
+
+
+def is_final_answer(message: BaseMessage) -> bool:
+    """Whether the message ends a turn: the assistant's, without tool calls."""
+    return isinstance(message, AIMessage) and not message.tool_calls and not message.invalid_tool_calls
+
+
+def is_spoken(message: BaseMessage) -> bool:
+    """Whether somebody said something: a human's or the assistant's message with text; not tools, not the system."""
+    return isinstance(message, HumanMessage | AIMessage) and bool(text_of(message).strip())
+
+
+def is_failure(message: BaseMessage) -> bool:
+    """Whether the message reports an error; such texts never become memories (law 3)."""
+    return isinstance(message, ToolMessage) and message.status == "error"
+
+
+def newest_human(messages: Sequence[BaseMessage]) -> int:
+    """Index of the newest human message, or -1."""
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].type == "human":
+            return index
+    return -1
+
+
+def with_ids(messages: Sequence[Any]) -> list[BaseMessage]:
+    """The messages as LangChain messages that all have ids.
+
+    A missing id is derived from position, role and content, so the same thread gives the same ids again.
+
+    Args:
+        messages: LangChain messages, or anything that `convert_to_messages` takes.
+    """
+    if not all(isinstance(message, BaseMessage) for message in messages):
+        messages = convert_to_messages(messages)
+    return [m if m.id else m.model_copy(update={"id": _derived_id(i, m)}) for i, m in enumerate(messages)]
+
+
+def _derived_id(position: int, message: BaseMessage) -> str:
+    raw = json.dumps([position, message.type, message.name, message.content], default=str, sort_keys=True)
+    return f"derived-{hashlib.blake2b(raw.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
+
+
+def state_messages(state: Any, key: str) -> list[BaseMessage]:
+    """The messages of a graph's state, whatever the state is: a dict, a pydantic model or a dataclass."""
+    found = state.get(key) if isinstance(state, Mapping) else getattr(state, key, None)
+    return with_ids(found or [])

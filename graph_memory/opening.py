@@ -1,0 +1,85 @@
+"""A store and a checkpointer at one place, opened and closed together."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from graph_memory import checkpoints, stores
+from graph_memory.checkpoints import open_checkpointer
+from graph_memory.stores import open_store
+from graph_memory.urls import Opening, check_options
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.store.base import BaseStore
+
+    from graph_memory.stores._embedding import Embedder
+
+__all__ = ["Memory", "open_memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a graph is compiled with: `builder.compile(store=memory.store, checkpointer=memory.checkpointer)`."""
+
+    store: BaseStore
+    checkpointer: BaseCheckpointSaver[Any]
+
+
+def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[Memory]:
+    """The store and the checkpointer that a url names, for a `with` or an `async with` block.
+
+    A SQLite file holds both. In a `with` block the checkpointer serves graphs that are invoked, in an `async with` block
+    graphs that are awaited; the store serves both in either.
+
+    Args:
+        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block).
+        embed: as in `open_store`.
+        options: those of `open_store` and of `open_checkpointer`.
+
+    Raises:
+        ConfigurationError: the url, `embed` or an option is wrong.
+        StoreError: on entering the block, when the file is foreign, damaged or cannot be written.
+    """
+    check_options(options, stores.OPTIONS | checkpoints.OPTIONS, "open_memory")
+    return _Memories(
+        open_store(url, embed=embed, **{k: v for k, v in options.items() if k in stores.OPTIONS}),
+        open_checkpointer(url, **{k: v for k, v in options.items() if k in checkpoints.OPTIONS}),
+    )
+
+
+class _Memories:
+    """Enters the store first: it says best what is wrong with a file."""
+
+    def __init__(self, store: Opening[BaseStore], checkpointer: Opening[BaseCheckpointSaver[Any]]) -> None:
+        self._store = store
+        self._checkpointer = checkpointer
+        self._open = ExitStack()
+        self._aopen = AsyncExitStack()
+
+    def __enter__(self) -> Memory:
+        with ExitStack() as stack:
+            memory = Memory(stack.enter_context(self._store), stack.enter_context(self._checkpointer))
+            self._open = stack.pop_all()
+        return memory
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    async def __aenter__(self) -> Memory:
+        async with AsyncExitStack() as stack:
+            memory = Memory(
+                await stack.enter_async_context(self._store), await stack.enter_async_context(self._checkpointer)
+            )
+            self._aopen = stack.pop_all()
+        return memory
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._aopen.aclose()
