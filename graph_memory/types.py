@@ -175,7 +175,8 @@ class Section:
         pinned: never cut; it must fit.
         required: the memory's failure fails the call instead of degrading.
         degraded: why the section is empty or poorer than it could be; "" when all is well.
-        leaving: ids of messages that left the window and are archived, so that they may be pruned from the channel.
+        leaving: ids of messages that are archived and to be pruned from the channel.
+        state: what the memory wants merged into its own part of the thread's `memory` channel, when it is pruned.
         elapsed_ms: how long recall took.
     """
 
@@ -191,6 +192,7 @@ class Section:
     required: bool = False
     degraded: str = ""
     leaving: tuple[str, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
     elapsed_ms: float = 0.0
 
     def with_degraded(self, reason: str) -> Section:
@@ -281,6 +283,7 @@ class Query:
         has_store: whether store operations can be answered at all.
         is_whole: whether `messages` is known to be the whole thread, because a checkpointer keeps it.
         state: this memory's own part of the thread's `memory` channel.
+        settled: id of the last message that every memory of the node has taken in; None when there is none.
         history_tokens: tokens that history may fill, the newest turn included.
         filter: metadata that a memo must carry to be recalled.
     """
@@ -295,6 +298,7 @@ class Query:
     has_store: bool = True
     is_whole: bool = True
     state: Mapping[str, Any] = field(default_factory=dict)
+    settled: str | None = None
     history_tokens: int = 0
     filter: Mapping[str, Any] | None = None
 

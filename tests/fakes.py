@@ -24,7 +24,7 @@ def call(graph: Any, mode: str, value: Any, config: Mapping[str, Any] | None = N
     return asyncio.run(graph.ainvoke(value, config, **kwargs))
 
 
-def in_thread(thread_id: str = "t", user_id: str | None = "ada", **more: Any) -> dict[str, Any]:
+def in_thread(thread_id: str = "t", *, user_id: str | None = "ada", **more: Any) -> dict[str, Any]:
     """A config that names a thread and a user."""
     named = {"thread_id": thread_id, **({} if user_id is None else {"user_id": user_id}), **more}
     return {"configurable": named}

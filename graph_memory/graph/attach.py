@@ -181,7 +181,12 @@ def _recall_step(desk: Desk, name: str) -> GraphStep:
     def update(context: Context) -> dict[str, Any]:
         told(context)
         leaving = [RemoveMessage(id=message_id) for section in context.sections for message_id in section.leaving]
-        return {CONTEXT: context, desk.messages_key: leaving} if leaving else {CONTEXT: context}
+        states = {section.memory: dict(section.state) for section in context.sections if section.state}
+        return {
+            CONTEXT: context,
+            **({desk.messages_key: leaving} if leaving else {}),
+            **({MEMORY: {desk.node: states}} if states else {}),
+        }
 
     return GraphStep(call, acall, name=name, shows=drawn)
 

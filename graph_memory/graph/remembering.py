@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,15 +20,15 @@ from graph_memory.graph.recalling import Desk, tell
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import MEMORY
 from graph_memory.lockstep import Outcome, arun_all, run_all
-from graph_memory.memories.assembly import reason_of, traceback_of
+from graph_memory.memories.assembly import REMEMBERED, reason_of, traceback_of
 from graph_memory.memories.base import Memory
-from graph_memory.messages import newest_human, state_messages
+from graph_memory.messages import is_final_answer, newest_human, state_messages
 from graph_memory.steps import Steps
 from graph_memory.types import Scope, Turn
 
 logger = logging.getLogger("graph_memory")
 
-_REMEMBERED = "remembered"
+_FROM_THE_START = ""
 
 
 def remember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
@@ -36,9 +37,8 @@ def remember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
-    messages, bodies, root = _bodies(desk, state, config)
-    outcomes = run_all(bodies, store=desk.store_of(get_runtime()))
-    return _update(desk, messages, outcomes, root)
+    telling = _telling(desk, state, config)
+    return telling.update(desk, run_all(telling.bodies, store=desk.store_of(get_runtime())))
 
 
 async def aremember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
@@ -47,9 +47,8 @@ async def aremember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str,
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
-    messages, bodies, root = _bodies(desk, state, config)
-    outcomes = await arun_all(bodies, store=desk.store_of(get_runtime()))
-    return _update(desk, messages, outcomes, root)
+    telling = _telling(desk, state, config)
+    return telling.update(desk, await arun_all(telling.bodies, store=desk.store_of(get_runtime())))
 
 
 def root_of(state: Any, scope: Scope) -> str:
@@ -59,40 +58,62 @@ def root_of(state: Any, scope: Scope) -> str:
 
 
 def unremembered(messages: Sequence[BaseMessage], last: str | None) -> int:
-    """Index of the first message after the one with id `last`; of the newest turn when that one is not there."""
+    """Index of the first message that is to be remembered: the one after that with id `last`.
+
+    When that one is not there, of the newest turn, and of the turns right before it that never got an answer.
+    """
+    if last == _FROM_THE_START:
+        return 0
     if last is not None:
         for index in range(len(messages) - 1, -1, -1):
             if messages[index].id == last:
                 return index + 1
-    return max(0, newest_human(messages))
+    start = max(0, newest_human(messages))
+    while start > 0:
+        before = max(0, newest_human(messages[:start]))
+        if any(is_final_answer(message) for message in messages[before:start]):
+            return start
+        start = before
+    return start
 
 
-def _bodies(desk: Desk, state: Any, config: RunnableConfig) -> tuple[list[BaseMessage], dict[str, Steps[Any]], str]:
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What the memories are told: the thread, from which message on each, and the bodies that take it in."""
+
+    messages: Sequence[BaseMessage]
+    first: Mapping[str, int]
+    bodies: Mapping[str, Steps[Any]]
+    root: str
+
+    def update(self, desk: Desk, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
+        states: dict[str, Any] = {}
+        for memory in desk.memories:
+            if memory.name not in outcomes:
+                continue
+            outcome, first = outcomes[memory.name], self.first[memory.name]
+            if outcome.error is None:
+                states[memory.name] = {**(outcome.value or {}), REMEMBERED: self.messages[-1].id}
+            else:
+                states[memory.name] = {REMEMBERED: self.messages[first - 1].id if first else _FROM_THE_START}
+            _tell_remembered(desk, memory, outcome)
+        return {MEMORY: {"root": self.root, desk.node or "graph": states}} if states else {}
+
+
+def _telling(desk: Desk, state: Any, config: RunnableConfig) -> _Telling:
     messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
     root, states, now = root_of(state, scope), desk.states(state), datetime.now(UTC)
-    if scope.is_empty:
-        return messages, {}, root
-    bodies = {}
-    for memory in desk.memories:
+    first, bodies = {}, {}
+    for memory in [] if scope.is_empty else desk.memories:
         mine = states.get(memory.name, {})
-        first = unremembered(messages, mine.get(_REMEMBERED))
-        told = tuple(message for message in messages[first:] if message.type != "system")
+        start = unremembered(messages, mine.get(REMEMBERED))
+        told = tuple(message for message in messages[start:] if message.type != "system")
         if told:
-            previous = messages[first - 1] if first else None
+            previous = messages[start - 1] if start else None
+            first[memory.name] = start
             bodies[memory.name] = memory.remember(Turn(scope, told, root, now, previous, mine))
-    return messages, bodies, root
-
-
-def _update(desk: Desk, messages: Sequence[BaseMessage], outcomes: Mapping[str, Outcome], root: str) -> dict[str, Any]:
-    states: dict[str, Any] = {}
-    for memory in desk.memories:
-        outcome = outcomes.get(memory.name)
-        if outcome is None:
-            continue
-        if outcome.error is None:
-            states[memory.name] = {**(outcome.value or {}), _REMEMBERED: messages[-1].id}
-        _tell_remembered(desk, memory, outcome)
-    return {MEMORY: {"root": root, desk.node or "graph": states}} if states else {}
+    return _Telling(messages, first, bodies, root)
 
 
 def _tell_remembered(desk: Desk, memory: Memory, outcome: Outcome) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graph_memory")
 
+REMEMBERED = "remembered"
+"""Key of a memory's thread-scoped state: id of the last message that it has taken in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -52,6 +55,7 @@ class Plan:
     has_store: bool = True
     is_whole: bool = True
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settled: str | None = None
     filter: Mapping[str, Any] | None = None
 
     def query(self, memory: Memory) -> Query:
@@ -67,6 +71,7 @@ class Plan:
             has_store=self.has_store,
             is_whole=self.is_whole,
             state=self.states.get(memory.name, {}),
+            settled=self.settled,
             history_tokens=self.history_tokens,
             filter=self.filter,
         )
@@ -143,8 +148,24 @@ def plan(
         has_store=has_store,
         is_whole=is_whole,
         states=states or {},
+        settled=_settled(memories, messages, states or {}),
         filter=filter,
     )
+
+
+def _settled(
+    memories: Sequence[Memory], messages: Sequence[BaseMessage], states: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Id of the last message that every memory has taken in; looked for from the end, where it usually is."""
+    behind = {states.get(memory.name, {}).get(REMEMBERED) for memory in memories}
+    if None in behind:
+        return None
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].id in behind:
+            behind.discard(messages[index].id)
+            if not behind:
+                return messages[index].id
+    return None
 
 
 def _history_tokens(memories: Sequence[Memory], messages: Sequence[BaseMessage], settings: Settings) -> int:

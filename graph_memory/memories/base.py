@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from graph_memory.steps import Steps
 
-_RESERVED = frozenset({"plan", "merge", "thread", "frame", "remembered", ""})
+_RESERVED = frozenset({"plan", "merge", "thread", "frame", ""})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,9 @@
 The window is a FIFO over whole turns. When it overflows, the oldest turns leave in one batch of `flush_tokens`, so that its
 start stays put for many turns and providers' prompt caches hit (law 8). Every turn is archived in the store when it is over,
 and anything older that is not (a thread that was there before its memory) is archived before it leaves (law 3).
+
+With `prune`, earlier turns leave the `messages` channel for the archive even while they are in the window; the checkpointed state
+then holds their keys instead of their text, so that a checkpoint stays small, and a fork still finds its own window.
 """
 
 from __future__ import annotations
@@ -11,20 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
-from langgraph.store.base import GetOp, Item, PutOp
+from langchain_core.messages import BaseMessage
 
 from graph_memory.context.turns import history_section
 from graph_memory.errors import ConfigurationError
+from graph_memory.memories.archive import Archive, Messages, split_turns, turn_key
 from graph_memory.memories.base import Memory
-from graph_memory.memories.records import memo_id
 from graph_memory.messages import newest_human
-from graph_memory.namespaces import label, namespace
-from graph_memory.steps import Steps, StoreOps
-from graph_memory.types import Placement, Query, Scope, Section, Turn
+from graph_memory.steps import Steps
+from graph_memory.types import Placement, Query, Section, Turn
 
-_HEAD = "head"
-_RECENT = 256
+_WINDOW = "window"
+_NOT_PRUNED = "nothing is pruned: without a store and a thread_id there is no archive to move messages to"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +37,8 @@ class BufferMemory(Memory):
         tokens: how many tokens stay; None takes this memory's share of the budget.
         seconds: how old a turn may be; None does not limit it.
         flush_tokens: how much leaves at once when the window overflows; None takes a fifth of its limit.
-        prune: removes from the `messages` channel what left the window and is archived, so that checkpoints stay small.
-            Needs ids on messages, a reducer that understands `RemoveMessage`, and a store.
+        prune: moves earlier turns from the `messages` channel to the archive once they are remembered, so that checkpoints
+            stay small; the node is handed the same window. Needs a reducer that understands `RemoveMessage`, and a store.
         ttl_seconds: how long the archive keeps a message; None keeps it. Needs a store with TTL.
     """
 
@@ -69,12 +70,10 @@ class BufferMemory(Memory):
         return self.prune
 
     def recall(self, query: Query) -> Steps[Section]:
-        """The window over the thread; over the archive when no checkpointer keeps the thread."""
-        archives = query.has_store and query.scope.thread_id is not None
-        earlier: tuple[BaseMessage, ...] = ()
-        if archives and not query.is_whole and _is_one_turn(query.messages):
-            earlier = yield from self._archived(query)
-        messages = (*earlier, *query.messages)
+        """The window over the archive's turns and the channel's."""
+        archive = Archive.of(query.scope, self.name, self.ttl_seconds) if query.has_store else None
+        earlier = (yield from self._earlier(query, archive)) if archive else []
+        messages = [*(message for turn in earlier for message in turn), *query.messages]
         limit = self.tokens if self.tokens is not None else query.history_tokens
         window, start = history_section(
             messages,
@@ -87,57 +86,46 @@ class BufferMemory(Memory):
             now=query.now,
         )
         section = self.section(window.snippets)
-        leaving = [m for m in messages[len(earlier) : start] if m.type != "system"]
-        if not leaving:
-            return section
-        if not archives:
-            return replace(section, degraded=_WHY_NOT_PRUNED) if self.prune else section
-        yield from self._archive_leaving(query.scope, leaving)
-        return replace(section, leaving=tuple(m.id or "" for m in leaving)) if self.prune else section
+        if archive is None:
+            return replace(section, degraded=_NOT_PRUNED) if self.prune else section
+        if self.prune:
+            return (yield from self._pruned(query, archive, section, earlier, split_turns(messages[start:])))
+        first = start - (len(messages) - len(query.messages))
+        yield from archive.ensure(split_turns(query.messages[: max(0, first)]))
+        return section
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Archives the turn."""
-        if turn.scope.thread_id is None:
-            return None
-        where = self._namespace(turn.scope)
-        [head] = yield StoreOps([GetOp(where, _HEAD, refresh_ttl=False)])
-        keys = list(head.value["recent"]) if head is not None else []
-        fresh = [m for m in turn.messages if _key(m) not in keys]
-        recent = {"recent": [*keys, *map(_key, fresh)][-_RECENT:]}
-        yield StoreOps([*self._puts(where, turn.messages), PutOp(where, _HEAD, recent, index=False)])
+        archive = Archive.of(turn.scope, self.name, self.ttl_seconds)
+        if archive is not None:
+            yield from archive.append(split_turns(turn.messages))
         return None
 
-    def _archive_leaving(self, scope: Scope, leaving: Sequence[BaseMessage]) -> Steps[None]:
-        """Archives what leaves unless its last message is there already: turns are archived in order."""
-        where = self._namespace(scope)
-        [last] = yield StoreOps([GetOp(where, _key(leaving[-1]), refresh_ttl=False)])
-        if last is None:
-            yield StoreOps(self._puts(where, leaving))
+    def _earlier(self, query: Query, archive: Archive) -> Steps[list[Messages]]:
+        """Archived turns that may be in the window: those that were pruned, or all when no checkpointer keeps the thread."""
+        keys: Sequence[str] = query.state.get(_WINDOW, ())
+        if not query.is_whole and _is_one_turn(query.messages):
+            keys = yield from archive.recent()
+        here = {turn_key(turn) for turn in split_turns(query.messages)}
+        return (yield from archive.read([key for key in keys if key not in here]))
 
-    def _archived(self, query: Query) -> Steps[tuple[BaseMessage, ...]]:
-        """The archive's newest messages, oldest first, without those that the thread holds itself."""
-        where = self._namespace(query.scope)
-        [head] = yield StoreOps([GetOp(where, _HEAD)])
-        if head is None:
-            return ()
-        known = {_key(m) for m in query.messages}
-        keys = [key for key in head.value["recent"] if key not in known]
-        items: list[Item | None] = yield StoreOps([GetOp(where, key) for key in keys])
-        return tuple(messages_from_dict([item.value["message"] for item in items if item is not None]))
-
-    def _puts(self, where: tuple[str, ...], messages: Sequence[BaseMessage]) -> list[PutOp]:
-        ttl = None if self.ttl_seconds is None else self.ttl_seconds / 60
-        return [PutOp(where, _key(m), {"message": message_to_dict(m)}, index=False, ttl=ttl) for m in messages]
-
-    def _namespace(self, scope: Scope) -> tuple[str, ...]:
-        return (*namespace(scope, self.name), label("thread", scope.thread_id or ""))
+    def _pruned(
+        self, query: Query, archive: Archive, section: Section, earlier: Sequence[Messages], window: Sequence[Messages]
+    ) -> Steps[Section]:
+        """The section, with what leaves the channel and the keys of the archived turns that stay in the window."""
+        leaving = _remembered_turns(query.messages, query.settled)
+        yield from archive.ensure(leaving)
+        archived = {turn_key(turn) for turn in (*earlier, *leaving)}
+        keys = [turn_key(turn) for turn in window if turn_key(turn) in archived]
+        ids = tuple(message.id or "" for turn in leaving for message in turn)
+        return replace(section, leaving=ids, state={_WINDOW: keys})
 
 
-_WHY_NOT_PRUNED = "nothing is pruned: without a store and a thread_id there is no archive to move messages to"
-
-
-def _key(message: BaseMessage) -> str:
-    return memo_id("", message.id or "", "archive")
+def _remembered_turns(messages: Sequence[BaseMessage], last: str | None) -> list[Messages]:
+    """The turns before the running one, up to the message with id `last`: what no memory has to be told any more."""
+    earlier = messages[: max(0, newest_human(messages))]
+    ends = [index for index, message in enumerate(earlier) if last is not None and message.id == last]
+    return split_turns(earlier[: ends[-1] + 1]) if ends else []
 
 
 def _is_one_turn(messages: Sequence[BaseMessage]) -> bool:

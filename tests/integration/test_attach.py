@@ -23,9 +23,7 @@ from tests.fakes import MODES, Assistant, BrokenStore, call, in_thread, words_co
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
 
-def plain(
-    node: Any, memories: Any = None, schema: Any = MemoryState, **options: Any
-) -> StateGraph[Any, Any, Any, Any]:
+def plain(node: Any, memories: Any = None, schema: Any = MemoryState, **options: Any) -> StateGraph[Any, Any, Any, Any]:
     """START → assistant → END, with memory; over MemoryState, so that the context is part of the result."""
     builder = StateGraph(schema)
     builder.add_node("assistant", node)
@@ -506,21 +504,43 @@ def test_a_required_memory_that_fails_fails_the_call(mode: str) -> None:
         call(graph, mode, said("hello"), in_thread())
 
 
+def archived(store: InMemoryStore) -> list[str]:
+    """Ids of the messages in the archive."""
+    items = [item for item in store.search(("graph_memory",), limit=100) if "messages" in item.value]
+    return [message["data"]["id"] for item in items for message in item.value["messages"]]
+
+
 def test_pruning_keeps_the_channel_small_and_loses_nothing(mode: str) -> None:
-    """With prune=True the channel holds the window; everything older is in the archive."""
-    node, store = Assistant(), InMemoryStore()
-    graph = plain(node, [BufferMemory(prune=True)], budget_tokens=120, counter=words_counter()).compile(
-        checkpointer=InMemorySaver(), store=store
-    )
+    """With prune=True the channel holds the newest turns, the node its window, and the archive everything."""
+    pruning, plainly = Assistant(), Assistant()
+    store = InMemoryStore()
+    options: dict[str, Any] = {"budget_tokens": 120, "counter": words_counter()}
+    graph = plain(pruning, [BufferMemory(prune=True)], **options).compile(checkpointer=InMemorySaver(), store=store)
+    whole = plain(plainly, [BufferMemory()], **options).compile(checkpointer=InMemorySaver())
 
     for turn in range(12):
         call(graph, mode, said(f"turn {turn} " + "word " * 10), in_thread())
+        call(whole, mode, said(f"turn {turn} " + "word " * 10), in_thread())
 
-    kept = graph.get_state(in_thread()).values["messages"]
-    archived = [i for i in store.search(("graph_memory",), limit=100) if "message" in i.value]
-    assert len(kept) < 16
-    assert len(archived) == 24
-    assert kept[0].type == "human"
+    assert len(graph.get_state(in_thread()).values["messages"]) == 2
+    assert len(set(archived(store))) == len(archived(store)) == 24
+    assert [m.content for m in pruning.messages] == [m.content for m in plainly.messages]
+    assert len(pruning.messages) > 5
+
+
+def test_a_pruned_thread_forked_in_the_past_has_the_window_of_then(mode: str) -> None:
+    """The window's keys are checkpointed: an abandoned future is not in the history of a fork."""
+    node = Assistant()
+    graph = plain(node, [BufferMemory(prune=True)]).compile(checkpointer=InMemorySaver(), store=InMemoryStore())
+    for turn in range(4):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+    past = next(
+        s for s in graph.get_state_history(in_thread()) if not s.next and s.values["messages"][0].text == "turn 1"
+    )
+
+    call(graph, mode, said("another turn 2"), in_thread(**past.config["configurable"]))
+
+    assert [m.content for m in node.messages] == ["turn 0", "answer 1", "turn 1", "answer 2", "another turn 2"]
 
 
 def test_a_thread_that_was_there_before_its_memory_is_archived_before_it_is_pruned(mode: str) -> None:
@@ -533,14 +553,32 @@ def test_a_thread_that_was_there_before_its_memory_is_archived_before_it_is_prun
         checkpointer=saver, store=store
     )
 
-    call(graph, mode, said("and now"), in_thread())
+    for text in ("and now", "and then"):
+        call(graph, mode, said(text), in_thread())
 
     kept = {m.id for m in graph.get_state(in_thread()).values["messages"]}
-    archived = {
-        i.value["message"]["data"]["id"] for i in store.search(("graph_memory",), limit=100) if "message" in i.value
-    }
-    assert len(kept) < 16
-    assert len(kept | archived) == 26
+    assert len(kept) == 2
+    assert len(kept | set(archived(store))) == 28
+
+
+def test_what_a_memory_has_not_taken_in_is_not_pruned(mode: str) -> None:
+    """While one memory fails to remember, the messages stay for it to catch up."""
+    broken = [True]
+    store = BrokenStore(lambda op: bool(broken) and "memory:vector:" in getattr(op, "namespace", ()))
+    graph = plain(Assistant(), [BufferMemory(prune=True), VectorMemory()]).compile(
+        checkpointer=InMemorySaver(), store=store
+    )
+    for turn in range(3):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+    assert len(graph.get_state(in_thread()).values["messages"]) == 6
+
+    broken.clear()
+    for turn in range(3, 5):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+
+    assert len(graph.get_state(in_thread()).values["messages"]) == 2
+    remembered = {item.value.get("text") for item in store.search(("graph_memory",), limit=100)}
+    assert {f"turn {turn}" for turn in range(5)} <= remembered
 
 
 def test_without_a_store_nothing_is_pruned(mode: str) -> None:

@@ -1,0 +1,108 @@
+"""The archive of a thread: its turns as they were, one store item per turn, never indexed for search.
+
+A turn's key is a hash of the id of its first message, so that archiving it again changes nothing, and archiving it when it has
+grown replaces it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langgraph.store.base import GetOp, Item, PutOp
+
+from graph_memory.namespaces import label, namespace
+from graph_memory.steps import Steps, StoreOps
+from graph_memory.types import Scope
+
+Messages = tuple[BaseMessage, ...]
+
+_HEAD = "head"
+_RECENT_TURNS = 128
+
+
+def split_turns(messages: Iterable[BaseMessage]) -> list[Messages]:
+    """The messages by turn, system messages left out; what precedes the first human message is a turn of its own."""
+    turns: list[list[BaseMessage]] = []
+    for message in messages:
+        if message.type == "human" or not turns:
+            turns.append([])
+        if message.type != "system":
+            turns[-1].append(message)
+    return [tuple(turn) for turn in turns if turn]
+
+
+def turn_key(turn: Messages) -> str:
+    """The key of a turn: 16 hexadecimal digits, because the keys of a window stand in every checkpoint."""
+    raw = (turn[0].id or "").encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where one buffer keeps the turns of one thread.
+
+    Attributes:
+        where: the namespace.
+        ttl_minutes: how long the store keeps a turn; None keeps it.
+    """
+
+    where: tuple[str, ...]
+    ttl_minutes: float | None = None
+
+    @classmethod
+    def of(cls, scope: Scope, memory: str, ttl_seconds: float | None) -> Archive | None:
+        """The archive of the scope's thread; None when the scope names no thread."""
+        if scope.thread_id is None:
+            return None
+        where = (*namespace(scope, memory), label("thread", scope.thread_id))
+        return cls(where, None if ttl_seconds is None else ttl_seconds / 60)
+
+    def puts(self, turns: Iterable[Messages]) -> list[PutOp]:
+        """Operations that archive whole turns."""
+        return [
+            PutOp(
+                self.where,
+                turn_key(t),
+                {"messages": [message_to_dict(m) for m in t]},
+                index=False,
+                ttl=self.ttl_minutes,
+            )
+            for t in turns
+        ]
+
+    def read(self, keys: Sequence[str]) -> Steps[list[Messages]]:
+        """The archived turns under these keys, in their order; those that expired are left out."""
+        items: list[Item | None] = yield StoreOps([GetOp(self.where, key) for key in keys])
+        return [tuple(messages_from_dict(item.value["messages"])) for item in items if item is not None]
+
+    def ensure(self, turns: Sequence[Messages]) -> Steps[None]:
+        """Archives these turns unless they are there.
+
+        They are consecutive, and turns are archived in order, so all are there when the first and the last are, as long as
+        they are now.
+        """
+        if not turns:
+            return
+        ends = [turns[0], turns[-1]]
+        items: list[Item | None] = yield StoreOps([GetOp(self.where, turn_key(t), refresh_ttl=False) for t in ends])
+        if not all(item is not None and _holds(item, turn) for item, turn in zip(items, ends, strict=True)):
+            yield StoreOps(self.puts(turns))
+
+    def recent(self) -> Steps[list[str]]:
+        """Keys of the newest turns, oldest first."""
+        [head] = yield StoreOps([GetOp(self.where, _HEAD)])
+        return list(head.value["recent"]) if head is not None else []
+
+    def append(self, turns: Sequence[Messages]) -> Steps[None]:
+        """Archives turns at the end of the thread."""
+        known = yield from self.recent()
+        new = [key for key in map(turn_key, turns) if key not in known]
+        head = {"recent": [*known, *new][-_RECENT_TURNS:]}
+        yield StoreOps([*self.puts(turns), PutOp(self.where, _HEAD, head, index=False, ttl=self.ttl_minutes)])
+
+
+def _holds(item: Item, turn: Messages) -> bool:
+    return [message["data"].get("id") for message in item.value["messages"]] == [message.id for message in turn]
