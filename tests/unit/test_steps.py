@@ -28,6 +28,11 @@ def driven(mode: str, steps: Any, **options: Any) -> Any:
     return run(steps, **options) if mode == "run" else asyncio.run(arun(steps, **options))
 
 
+def driven_all(mode: str, bodies: Any, **options: Any) -> Any:
+    """Runs several bodies by either driver."""
+    return run_all(bodies, **options) if mode == "run" else asyncio.run(arun_all(bodies, **options))
+
+
 def reading(key: str) -> Steps[Any]:
     """Reads a key."""
     [item] = yield StoreOps([GetOp(WHERE, key)])
@@ -176,10 +181,7 @@ def test_interrupts_pass_through(mode: str) -> None:
     with pytest.raises(GraphInterrupt):
         driven(mode, reading("k"), store=Interrupting())
     with pytest.raises(GraphInterrupt):
-        if mode == "run":
-            run_all({"one": reading("k")}, store=Interrupting())
-        else:
-            asyncio.run(arun_all({"one": reading("k"), "two": reading("k")}, store=Interrupting()))
+        driven_all(mode, {"one": reading("k"), "two": reading("k")}, store=Interrupting())
 
 
 async def test_what_is_pending_together_travels_together() -> None:
@@ -216,11 +218,7 @@ def test_a_bug_in_one_body_ends_that_body_alone(mode: str) -> None:
         raise KeyError("oops")
 
     bodies = {"buggy": buggy(), "fine": reading("k")}
-    outcomes = (
-        run_all(bodies, store=InMemoryStore())
-        if mode == "run"
-        else asyncio.run(arun_all(bodies, store=InMemoryStore()))
-    )
+    outcomes = driven_all(mode, bodies, store=InMemoryStore())
 
     assert isinstance(outcomes["buggy"].error, KeyError)
     assert outcomes["fine"].error is None

@@ -1,0 +1,15 @@
+"""How many examples property tests try: a modest fixed sample by default, the full counts with GRAPH_MEMORY_SOAK=1."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+settings.register_profile("check", derandomize=True, database=None, max_examples=50, deadline=None)
+settings.register_profile(
+    "soak", max_examples=2000, database=None, deadline=None, suppress_health_check=SLOW, print_blob=True
+)
+settings.load_profile("soak" if os.environ.get("GRAPH_MEMORY_SOAK") else "check")

@@ -1,0 +1,67 @@
+"""The code in README.md and CONTRIBUTING.md runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.store.memory import InMemoryStore
+
+from graph_memory import Scope, Turn
+from graph_memory.steps import run
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of one language; "" for those that name none."""
+    parts = (ROOT / document).read_text(encoding="utf-8").split("```")[1::2]
+    return [part.removeprefix(f"{language}\n") for part in parts if part.startswith(f"{language}\n")]
+
+
+def test_the_first_block_of_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+    """Pasted into an empty file, run in an empty folder; only the date differs."""
+    script = tmp_path / "first.py"
+    script.write_text(blocks("README.md", "python")[0], encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    promised = next(block for block in blocks("README.md", "") if block.startswith("I was handed"))
+    dates = re.compile(r"\d{4}-\d\d-\d\d")
+    assert dates.sub("DATE", done.stdout).strip() == dates.sub("DATE", promised).strip()
+    assert (tmp_path / "memory.db").exists()
+
+
+def test_the_memory_in_contributing_works() -> None:
+    """One class with recall and remember, as the page shows it."""
+    from datetime import UTC, datetime
+
+    found: dict[str, Any] = {"__name__": "contributing"}
+    exec(compile(blocks("CONTRIBUTING.md", "python")[0], "CONTRIBUTING.md", "exec", dont_inherit=True), found)
+    memory, store, scope = found["MoodMemory"](), InMemoryStore(), Scope(user_id="ada")
+    told = (HumanMessage("Hurray!", id="1"), AIMessage("Good.", id="2"))
+
+    run(memory.remember(Turn(scope, told, "root", datetime.now(UTC))), store=store)
+    context = memory.get_context(scope, "How am I?", store=store)
+
+    assert "The user's mood:\n" in context.messages[-1].text
+    assert "Hurray!" in context.messages[-1].text
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(document: str) -> None:
+    """Relative links name files of the repository."""
+    for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / document).read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
