@@ -4,8 +4,9 @@ The window is a FIFO over whole turns. When it overflows, the oldest turns leave
 start stays put for many turns and providers' prompt caches hit (law 8). Every turn is archived in the store when it is over,
 and anything older that is not (a thread that was there before its memory) is archived before it leaves (law 3).
 
-With `prune`, earlier turns leave the `messages` channel for the archive even while they are in the window; the checkpointed state
-then holds their keys instead of their text, so that a checkpoint stays small, and a fork still finds its own window.
+With `prune`, all turns but the last two leave the `messages` channel for the archive even while they are in the window; the
+checkpointed state then holds their keys instead of their text, so that a checkpoint stays small, and a fork still finds its own
+window.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class BufferMemory(Memory):
         tokens: how many tokens stay; None takes this memory's share of the budget.
         seconds: how old a turn may be; None does not limit it.
         flush_tokens: how much leaves at once when the window overflows; None takes a fifth of its limit.
-        prune: moves earlier turns from the `messages` channel to the archive once they are remembered, so that checkpoints
-            stay small; the node is handed the same window. Needs a reducer that understands `RemoveMessage`, and a store.
+        prune: moves all turns but the last two from the `messages` channel to the archive once they are remembered, so that
+            checkpoints stay small; the node is handed the same window. Needs a reducer that understands `RemoveMessage`, and
+            a store.
         ttl_seconds: how long the archive keeps a message; None keeps it. Needs a store with TTL.
     """
 
@@ -122,10 +124,14 @@ class BufferMemory(Memory):
 
 
 def _remembered_turns(messages: Sequence[BaseMessage], last: str | None) -> list[Messages]:
-    """The turns before the running one, up to the message with id `last`: what no memory has to be told any more."""
-    earlier = messages[: max(0, newest_human(messages))]
-    ends = [index for index, message in enumerate(earlier) if last is not None and message.id == last]
-    return split_turns(earlier[: ends[-1] + 1]) if ends else []
+    """The turns before the last two, up to the message with id `last`: what no memory has to be told any more.
+
+    The last turn but one stays, because what is remembered next is understood beside it.
+    """
+    running = max(0, newest_human(messages))
+    earlier = messages[: max(0, newest_human(messages[:running]))]
+    known = next((i + 1 for i in range(running - 1, -1, -1) if last is not None and messages[i].id == last), 0)
+    return split_turns(earlier[:known])
 
 
 def _is_one_turn(messages: Sequence[BaseMessage]) -> bool:

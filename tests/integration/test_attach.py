@@ -213,6 +213,68 @@ def test_command_goto_does_not_bypass_memory(mode: str) -> None:
     assert result["memory_context"].turn_id == node.messages[-1].id
 
 
+def test_routes_without_a_map_do_not_bypass_memory(mode: str) -> None:
+    """A conditional edge that names nodes at run time is drawn past memory, and reaches it all the same."""
+    node = Assistant()
+
+    def route(state):  # type: ignore[no-untyped-def]  # a Literal return type would be a map
+        return "assistant"
+
+    builder = StateGraph(MessagesState)
+    builder.add_node("assistant", node)
+    builder.add_conditional_edges(START, route)
+    attach(builder, "assistant", [BufferMemory(), VectorMemory()], budget_tokens=1000)
+    graph = builder.compile(checkpointer=InMemorySaver(), store=InMemoryStore())
+
+    call(graph, mode, said("My sister lives in Ghent"), in_thread("one"))
+    call(graph, mode, said("Where does my sister live?"), in_thread("two"))
+
+    assert "My sister lives in Ghent" in node.text
+
+
+def test_edges_may_come_before_or_after(mode: str) -> None:
+    """Edges that are added after attach reach memory too; a join of several nodes as well."""
+    node = Assistant()
+    builder = StateGraph(MessagesState)
+    builder.add_node("assistant", node)
+    for name in ("left", "right"):
+        builder.add_node(name, lambda state: {})
+        builder.add_edge(START, name)
+    attach(builder, "assistant", [VectorMemory()], budget_tokens=1000)
+    builder.add_edge(["left", "right"], "assistant")
+    builder.add_edge("assistant", END)
+    graph = builder.compile(checkpointer=InMemorySaver(), store=InMemoryStore())
+
+    call(graph, mode, said("My sister lives in Ghent"), in_thread("one"))
+    call(graph, mode, said("Where does my sister live?"), in_thread("two"))
+
+    assert "My sister lives in Ghent" in node.text
+    assert len(node.seen) == 2
+
+
+def test_the_node_may_be_a_subgraph(mode: str) -> None:
+    """An agent that is a compiled graph is handed the context, is drawn, and returns only what is new."""
+    inner_node = Assistant()
+    inner = StateGraph(MessagesState).add_node("llm", inner_node).add_edge(START, "llm").compile(name="agent")
+    graph = plain(inner).compile(checkpointer=InMemorySaver(), store=InMemoryStore())
+
+    call(graph, mode, said("My sister lives in Ghent"), in_thread("one"))
+    result = call(graph, mode, said("Where does my sister live?"), in_thread("two"))
+
+    assert "My sister lives in Ghent" in inner_node.text
+    assert [m.content for m in result["messages"]] == ["Where does my sister live?", "answer 2"]
+    assert "assistant:llm" in graph.get_graph(xray=True).nodes
+    assert "assistant" in dict(graph.get_subgraphs())
+
+
+def test_the_state_of_a_thread_can_be_looked_up_with_subgraphs(mode: str) -> None:
+    """The drawn twin of the recalling subgraph has no checkpoints of its own, and none are looked for in vain."""
+    graph = plain(Assistant()).compile(checkpointer=InMemorySaver(), interrupt_before=["assistant"])
+    call(graph, mode, said("hello"), in_thread())
+
+    assert graph.get_state(in_thread(), subgraphs=True).next == ("assistant",)
+
+
 def test_a_node_that_leaves_by_command_is_remembered(mode: str) -> None:
     """The node itself may say where to go next."""
     seen: list[Any] = []
@@ -522,7 +584,7 @@ def test_pruning_keeps_the_channel_small_and_loses_nothing(mode: str) -> None:
         call(graph, mode, said(f"turn {turn} " + "word " * 10), in_thread())
         call(whole, mode, said(f"turn {turn} " + "word " * 10), in_thread())
 
-    assert len(graph.get_state(in_thread()).values["messages"]) == 2
+    assert len(graph.get_state(in_thread()).values["messages"]) == 4
     assert len(set(archived(store))) == len(archived(store)) == 24
     assert [m.content for m in pruning.messages] == [m.content for m in plainly.messages]
     assert len(pruning.messages) > 5
@@ -557,8 +619,28 @@ def test_a_thread_that_was_there_before_its_memory_is_archived_before_it_is_prun
         call(graph, mode, said(text), in_thread())
 
     kept = {m.id for m in graph.get_state(in_thread()).values["messages"]}
-    assert len(kept) == 2
+    assert len(kept) == 4
     assert len(kept | set(archived(store))) == 28
+
+
+def test_pruning_keeps_the_neighbours_of_memos(mode: str) -> None:
+    """What is remembered next still knows what came before it."""
+    store = InMemoryStore()
+    graph = plain(Assistant(), [BufferMemory(prune=True), VectorMemory()]).compile(
+        checkpointer=InMemorySaver(), store=store
+    )
+    for turn in range(5):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+
+    memos = {i.value["text"]: i.value for i in store.search(("graph_memory",), limit=100) if "text" in i.value}
+    assert [memos[f"turn {turn}"]["before"] for turn in range(5)] == [
+        "",
+        "answer 1",
+        "answer 2",
+        "answer 3",
+        "answer 4",
+    ]
+    assert [memos[f"answer {turn}"]["after"] for turn in range(1, 5)] == ["turn 1", "turn 2", "turn 3", "turn 4"]
 
 
 def test_what_a_memory_has_not_taken_in_is_not_pruned(mode: str) -> None:
@@ -576,7 +658,7 @@ def test_what_a_memory_has_not_taken_in_is_not_pruned(mode: str) -> None:
     for turn in range(3, 5):
         call(graph, mode, said(f"turn {turn}"), in_thread())
 
-    assert len(graph.get_state(in_thread()).values["messages"]) == 2
+    assert len(graph.get_state(in_thread()).values["messages"]) == 4
     remembered = {item.value.get("text") for item in store.search(("graph_memory",), limit=100)}
     assert {f"turn {turn}" for turn in range(5)} <= remembered
 

@@ -1,0 +1,147 @@
+"""The commands of `graph-memory` and their options. Each command's work is in the module of its name, loaded when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from graph_memory.cli.settings import Settings
+from graph_memory.errors import GraphMemoryError
+
+
+class _Commands(TyperGroup):
+    """Lets a Ctrl-C out as an error of ours, which `main` words; typer would only say "Aborted"."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise GraphMemoryError("stopped; what was remembered until now is kept") from exc
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Memory for LangGraph, from the command line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Memory = Annotated[
+    str,
+    typer.Option("--memory", metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True),
+]
+User = Annotated[str, typer.Option("--user", envvar="GRAPH_MEMORY_USER", help="Whose memory it is.")]
+Budget = Annotated[int, typer.Option("--budget-tokens", min=1, help="Tokens of context for each answer.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="PROVIDER:NAME", help="A chat model; without one, memory is quoted, not understood."
+    ),
+]
+Embed = Annotated[
+    str | None,
+    typer.Option(
+        "--embed", metavar="PROVIDER:NAME", help="An embedding model; without one, memory is searched by words."
+    ),
+]
+Thread = Annotated[str, typer.Option("--thread", help="Which conversation to go on with.")]
+
+URL = "sqlite:///memory.db"
+USER = "me"
+BUDGET = 4000
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the memory file and say where it is.")] = False,
+    budget_tokens: Budget = 2000,
+) -> None:
+    """Remember a long conversation in one process, answer questions about it in another. No key, no server."""
+    from graph_memory.cli.demo import demo as run
+
+    raise typer.Exit(run(keep=keep, budget_tokens=budget_tokens))
+
+
+@app.command()
+def chat(
+    memory: Memory = URL,
+    user: User = USER,
+    thread: Thread = "chat",
+    budget_tokens: Budget = BUDGET,
+    model: Model = None,
+    embed: Embed = None,
+) -> None:
+    """Talk to a graph that remembers, now and the next time. /help inside shows what else it can do."""
+    from graph_memory.cli.chat import chat as run
+
+    run(Settings(memory, user, budget_tokens, model, embed), thread=thread)
+
+
+@app.command()
+def ingest(
+    file: Annotated[Path, typer.Argument(help="A transcript: JSON Lines or a chat export, gzipped or not.")],
+    memory: Memory = URL,
+    user: User = USER,
+    conversation: Annotated[
+        int | None, typer.Option("--conversation", min=1, metavar="N", help="Only this one of several; all without it.")
+    ] = None,
+    human: Annotated[
+        str, typer.Option("--human", metavar="NAME", help="Who the user is where the export names people only.")
+    ] = "",
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Go on without what cannot be read.")
+    ] = False,
+    embed: Embed = None,
+) -> None:
+    """Remember a transcript. Run it again after an interruption or when the file has grown: nothing is doubled."""
+    from graph_memory.cli.ingest import ingest as run
+
+    run(
+        Settings(memory, user, BUDGET, None, embed),
+        file,
+        conversation=conversation,
+        human=human,
+        skip_bad_lines=skip_bad_lines,
+    )
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="In plain words.")],
+    memory: Memory = URL,
+    user: User = USER,
+    k: Annotated[int, typer.Option("--k", min=1, max=50, help="How many lines to quote at most.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+    budget_tokens: Budget = BUDGET,
+    model: Model = None,
+    embed: Embed = None,
+) -> None:
+    """Answer a question from memory, or say that memory holds nothing about it. The question is not remembered."""
+    from graph_memory.cli.ask import ask as run
+
+    run(Settings(memory, user, budget_tokens, model, embed), question, k=k, as_json=as_json)
+
+
+@app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="Whose memory to delete.")],
+    memory: Memory = URL,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete everything that is remembered of a user, for good."""
+    from graph_memory.cli.forget import forget as run
+
+    run(Settings(memory, user), confirmed=yes)
+
+
+@app.command("demo-step", hidden=True)
+def demo_step(step: str, file: str, budget_tokens: int) -> None:
+    """One of the demo's two processes."""
+    from graph_memory.cli.demo import run_step
+
+    raise typer.Exit(run_step(step, file, budget_tokens))

@@ -1,0 +1,73 @@
+"""`graph-memory forget`: everything of one user, for good, after asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+from langgraph.store.base import SearchOp
+
+from graph_memory.cli.settings import Settings, thread_prefix
+from graph_memory.cli.show import console
+from graph_memory.lifecycle import forget as forget_store
+from graph_memory.namespaces import user_prefix
+from graph_memory.steps import Steps, StoreOps, run
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+    from graph_memory.opening import Memory
+
+_PAGE = 500
+
+
+def forget(settings: Settings, *, confirmed: bool) -> None:
+    """The command.
+
+    Raises:
+        StoreError: the memory cannot be used.
+    """
+    with settings.open() as memory:
+        count, threads = run(counting(settings.user), store=memory.store), list(threads_of(memory, settings.user))
+        if not count and not threads:
+            console().print(f"nothing is remembered of {settings.user}")
+            return
+        if confirmed or typer.confirm(f"Delete {amount(count, len(threads))} of {settings.user} for good?"):
+            forget_all(memory, settings.user)
+            console().print(f"forgotten: {amount(count, len(threads))} of {settings.user}")
+        else:
+            console().print("nothing was deleted")
+
+
+def forget_all(memory: Memory, user: str) -> None:
+    """Deletes a user's memos, archives and threads."""
+    forget_store(memory.store, user)
+    for thread in list(threads_of(memory, user)):
+        memory.checkpointer.delete_thread(thread)
+
+
+def threads_of(memory: Memory, user: str) -> Iterator[str]:
+    """The ids of the threads that this command line keeps for a user."""
+    ids = (found.config["configurable"]["thread_id"] for found in memory.checkpointer.list(None))
+    yield from sorted({thread for thread in ids if thread.startswith(thread_prefix(user))})
+
+
+def counting(user: str) -> Steps[int]:
+    """How many items a store keeps of a user."""
+    count = 0
+    while True:
+        [items] = yield StoreOps([SearchOp(user_prefix(user), limit=_PAGE, offset=count, refresh_ttl=False)])
+        if not items:
+            return count
+        count += len(items)
+
+
+def count_of(store: BaseStore, user: str) -> int:
+    """`counting`, answered by a store."""
+    return run(counting(user), store=store)
+
+
+def amount(items: int, threads: int) -> str:
+    """ "3 items and 1 thread"."""
+    return f"{items:,} {'item' if items == 1 else 'items'} and {threads:,} {'thread' if threads == 1 else 'threads'}"

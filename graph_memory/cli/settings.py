@@ -1,0 +1,110 @@
+"""What every command is told, and what it opens with that: the memory, the model, the scope."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from graph_memory.errors import ConfigurationError, MissingExtraError
+from graph_memory.namespaces import label
+from graph_memory.types import Scope
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from graph_memory.opening import Memory
+    from graph_memory.urls import Opening
+
+_EXTRAS = {"openai": "openai", "google_genai": "google", "google_vertexai": "google"}
+_KEYS = {
+    "openai": ("OPENAI_API_KEY",),
+    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "mistralai": ("MISTRAL_API_KEY",),
+    "groq": ("GROQ_API_KEY",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options that most commands share.
+
+    Attributes:
+        url: where memory is kept.
+        user: whose memory it is.
+        budget_tokens: tokens of context for each answer.
+        model: "provider:name" of a chat model; None quotes.
+        embed: "provider:name" of an embedding model; None searches by words.
+    """
+
+    url: str
+    user: str
+    budget_tokens: int = 4000
+    model: str | None = None
+    embed: str | None = None
+
+    def scope(self, thread: str | None = None) -> Scope:
+        """This user's, in one of their threads."""
+        return Scope(user_id=self.user, thread_id=None if thread is None else thread_id(self.user, thread))
+
+    def open(self) -> Opening[Memory]:
+        """The memory, for a `with` block.
+
+        Raises:
+            ConfigurationError: the url or the embedding model is wrong.
+            StoreError: on entering the block, when the file cannot be used.
+        """
+        from graph_memory.opening import open_memory
+
+        _check_key(self.embed)
+        return open_memory(self.url, embed=self.embed)
+
+    def chat_model(self) -> BaseChatModel | None:
+        """The chat model, None when none was asked for.
+
+        Raises:
+            ConfigurationError: its name is unknown or its key is missing.
+            MissingExtraError: its package is not installed.
+        """
+        if self.model is None:
+            return None
+        _check_key(self.model)
+        model: BaseChatModel = _made(self.model)
+        return model
+
+
+def thread_id(user: str, thread: str) -> str:
+    """The name under which checkpoints keep a user's thread: two users' threads of one name are two."""
+    return thread_prefix(user) + thread
+
+
+def thread_prefix(user: str) -> str:
+    """What the names of all of a user's threads begin with, and no other user's."""
+    return label("user", user)
+
+
+def _made(spec: str) -> Any:
+    provider = spec.partition(":")[0]
+    try:
+        init_chat_model = import_module("langchain.chat_models").init_chat_model
+        return init_chat_model(spec)
+    except ImportError as exc:
+        raise MissingExtraError(f"--model {spec}", _EXTRAS.get(provider, "agents")) from exc
+    except Exception as exc:
+        raise ConfigurationError(f"--model {spec} cannot be used: {_first_line(exc)}") from exc
+
+
+def _check_key(spec: str | None) -> None:
+    """Says which environment variable is missing, before a provider's package says it in ten lines."""
+    provider, _, name = (spec or "").partition(":")
+    if spec is not None and not name:
+        raise ConfigurationError(f"{spec!r} names no model: write provider:name, for example openai:gpt-5-mini")
+    keys = _KEYS.get(provider, ())
+    if keys and not any(os.environ.get(key) for key in keys):
+        raise ConfigurationError(f"{spec} needs a key: set the environment variable {keys[0]}")
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().split("\n")[0] or type(exc).__name__

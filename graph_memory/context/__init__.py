@@ -1,0 +1,1 @@
+"""Context assembly: counting, allocating, ranking, merging, rendering. Pure: values in, values out."""
