@@ -76,7 +76,7 @@ def memories(*, read_only: bool = False, answers: bool = True) -> list[Memory]:
     roles = ("human", "ai") if answers else ("human",)
     if read_only:
         return [_ReadOnlyBuffer(weight=0.4), _ReadOnlyVector(weight=0.6, roles=roles)]
-    return [BufferMemory(weight=0.4), VectorMemory(weight=0.6, roles=roles)]
+    return [BufferMemory(weight=0.4, prune=True), VectorMemory(weight=0.6, roles=roles)]
 
 
 def chat_graph(node: Node, attached: list[Memory], *, budget_tokens: int) -> StateGraph[Any, Any, Any, Any]:
