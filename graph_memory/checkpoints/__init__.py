@@ -1,0 +1,85 @@
+"""Checkpointers: where a thread's state lives. `open_checkpointer` gives the one that a url names."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, ExitStack, closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from graph_memory.sqlite_files import check_for_checkpoints, connect
+from graph_memory.urls import Opening, check_options, parse
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+__all__ = ["OPTIONS", "open_checkpointer"]
+
+OPTIONS = frozenset({"timeout_seconds", "serde"})
+"""What `open_checkpointer` takes."""
+
+
+def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[Any]]:
+    """The checkpointer that a url names, for a `with` or an `async with` block.
+
+    For a file it is LangGraph's `SqliteSaver` in a `with` block, for graphs that are invoked, and its `AsyncSqliteSaver` in an
+    `async with` block, for graphs that are awaited. In memory it is `InMemorySaver`, for both. The file may hold a store too.
+
+    Args:
+        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block).
+        options: `timeout_seconds` (10), how long to wait for other writers; `serde`, LangGraph's serializer.
+
+    Raises:
+        ConfigurationError: the url or an option is wrong.
+        StoreError: on entering the block, when the file is foreign, damaged or cannot be written.
+    """
+    place = parse(url)
+    check_options(options, OPTIONS, "open_checkpointer")
+    return _SqliteCheckpointer(place.path, **options)
+
+
+class _SqliteCheckpointer:
+    """Opens LangGraph's saver that fits the kind of block."""
+
+    def __init__(self, path: str | None, *, timeout_seconds: float = 10.0, serde: Any = None) -> None:
+        self._path = path
+        self._timeout = timeout_seconds
+        self._serde = serde
+        self._open = ExitStack()
+        self._aopen = AsyncExitStack()
+
+    def __enter__(self) -> BaseCheckpointSaver[Any]:
+        if self._path is None:
+            return self._in_memory()
+        from langgraph.checkpoint.sqlite import SqliteSaver
+
+        check_for_checkpoints(self._path, self._timeout)
+        connection = self._open.enter_context(closing(connect(self._path, self._timeout)))
+        connection.isolation_level = "DEFERRED"  # the saver commits by itself and relies on sqlite3 to begin
+        return SqliteSaver(connection, serde=self._serde)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    async def __aenter__(self) -> BaseCheckpointSaver[Any]:
+        if self._path is None:
+            return self._in_memory()
+        import aiosqlite
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        await asyncio.to_thread(check_for_checkpoints, self._path, self._timeout)
+        connection = await self._aopen.enter_async_context(aiosqlite.connect(self._path, timeout=self._timeout))
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        return AsyncSqliteSaver(connection, serde=self._serde)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._aopen.aclose()
+
+    def _in_memory(self) -> BaseCheckpointSaver[Any]:
+        from langgraph.checkpoint.memory import InMemorySaver
+
+        return InMemorySaver(serde=self._serde)

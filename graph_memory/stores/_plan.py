@@ -1,0 +1,81 @@
+"""A batch as a back end carries it out: checked, reads apart from writes, the last write of a key only.
+
+As LangGraph's own stores do it: the reads of a batch see the state before its writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, SearchOp
+
+from graph_memory.stores._index import Indexed, indexed
+from graph_memory.stores._ops import Namespace, check, to_json
+
+Read = GetOp | SearchOp | ListNamespacesOp
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One item to keep, or to delete when `json` is None."""
+
+    namespace: Namespace
+    key: str
+    json: str | None
+    indexed: Indexed = field(default_factory=Indexed)
+    ttl_minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One checked batch.
+
+    Attributes:
+        size: number of operations, and of results.
+        reads: position in the batch and operation.
+        writes: one per item, in order.
+    """
+
+    size: int
+    reads: tuple[tuple[int, Read], ...]
+    writes: tuple[Write, ...]
+
+    @property
+    def queries(self) -> list[str]:
+        """The different texts that are searched for."""
+        return list(
+            dict.fromkeys(op.query for _, op in self.reads if isinstance(op, SearchOp) and op.query and has_query(op))
+        )
+
+    @property
+    def texts(self) -> list[str]:
+        """The different texts that the written items are found by."""
+        return list(dict.fromkeys(text for write in self.writes for text in write.indexed.texts))
+
+
+def plan(ops: Iterable[Op], fields: Sequence[str] | None) -> Plan:
+    """The plan of a batch.
+
+    Raises:
+        ConfigurationError: an operation is malformed.
+        StoreError: a value is not JSON.
+    """
+    batch = list(ops)
+    for op in batch:
+        check(op)
+    last = {(op.namespace, op.key): op for op in batch if isinstance(op, PutOp)}
+    reads = tuple((at, op) for at, op in enumerate(batch) if not isinstance(op, PutOp))
+    return Plan(len(batch), reads, tuple(_write(op, fields) for op in last.values()))
+
+
+def has_query(op: SearchOp) -> bool:
+    """Whether a search ranks; a blank query lists, newest first."""
+    return bool(op.query and op.query.strip())
+
+
+def _write(op: PutOp, fields: Sequence[str] | None) -> Write:
+    if op.value is None:
+        return Write(op.namespace, op.key, None)
+    json = to_json(op.value)
+    return Write(op.namespace, op.key, json, indexed(op.value, op.index, fields), op.ttl)
