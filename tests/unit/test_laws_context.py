@@ -89,7 +89,7 @@ def test_the_newest_human_message_is_always_shown_whole(thread, sections, budget
             assert shown.content[len(shown.content) - len(human.content) :] == human.content
 
 
-@given(long_threads(600), st.integers(30, 3000), counters())
+@given(long_threads(), st.integers(30, 3000), counters())
 def test_history_is_a_run_of_whole_turns_up_to_the_running_one(thread, budget, counter):
     """Law 2: what is shown of earlier turns has no hole and ends where the running turn begins."""
     context = assembled(thread, [], budget, counter, limit=budget)

@@ -169,7 +169,8 @@ def test_history_begins_at_a_human_message():
 def test_the_running_turn_is_not_repeated_by_history():
     """Sections of an earlier step of a tool loop may be used again."""
     thread = [*chat(1), ASK]
-    section = Section("buffer", tuple(history_snippet(m) for m in thread), "history")
+    restored = [m.model_copy(deep=True) for m in thread]
+    section = Section("buffer", tuple(history_snippet(m) for m in restored), "history")
     longer = [
         *thread,
         AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}]),
@@ -209,6 +210,25 @@ def test_a_memory_that_is_cut_has_its_share():
     context = merge([ASK], [a, b], budget_tokens=900, counter=WORDS)
 
     assert 1.7 < context.tokens["a"] / context.tokens["b"] < 2.3
+
+
+def test_history_has_its_share_and_no_more_when_others_want_theirs():
+    """A long thread does not crowd out what was found by meaning."""
+    thread = [*chat(60), ASK]
+    history, _ = history_section(thread, memory="buffer", counter=WORDS, weight=0.5)
+    found = notes(*(f"f{i} w w w w w" for i in range(200)), weight=0.5)
+    context = merge(thread, [history, found], budget_tokens=800, counter=WORDS)
+
+    assert 300 < context.tokens["buffer"] <= 400
+    assert context.tokens["notes"] > 270
+
+
+def test_a_maximum_binds_even_when_tokens_are_left():
+    """What others leave is not given beyond max_share."""
+    groups = (Snippet("w " * 30, score=0.5), Snippet("v " * 45, score=0.4))
+    context = merge([ASK], [Section("notes", groups, max_share=0.5)], budget_tokens=120, counter=WORDS)
+
+    assert [kept for _, kept, _ in rules(context, "notes")] == [True, False]
 
 
 def test_groups_go_whole_and_best_first():

@@ -22,11 +22,14 @@ from graph_memory.context.turns import (
     window_of_turns,
     window_start,
 )
-from graph_memory.errors import BudgetError
+from graph_memory.errors import BudgetError, ConfigurationError
 from tests.strategies import threads
 
 WORDS = counter_from(lambda text: len(text.split()), name="words")
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+MALFORMED = AIMessage("", invalid_tool_calls=[{"name": "f", "args": "{", "id": "1", "error": "no json"}])
 
 
 def calling(*ids: str, text: str = "") -> AIMessage:
@@ -79,6 +82,7 @@ def test_a_call_and_its_results_are_one_exchange():
             [calling("1", "1"), result("1"), result("1")],
             dict.fromkeys(range(2), exchanges.UNANSWERED) | {2: exchanges.ORPHAN},
         ),
+        ([MALFORMED, AIMessage("sorry")], {0: exchanges.UNANSWERED, 1: ""}),
         ([AIMessage("")], {0: exchanges.EMPTY}),
         ([AIMessage("", additional_kwargs={"refusal": "no"})], {0: ""}),
     ],
@@ -247,6 +251,12 @@ def test_the_tightest_limit_holds():
     assert first(limit_tokens=84, flush_tokens=0, turns=2, seconds=7200) == 10
 
 
+def test_a_window_of_seconds_needs_the_time():
+    """Pure functions read no clock."""
+    with pytest.raises(ConfigurationError, match="pass now"):
+        history_section(chat(1), memory="b", counter=WORDS, seconds=5)
+
+
 edits = st.tuples(st.sampled_from(["edit", "remove", "insert", "cut"]), st.integers(0, 599), st.text("w ", max_size=20))
 
 
@@ -267,10 +277,13 @@ def test_a_message_edited_in_place_moves_the_window():
     """The ledger compares what messages say, not which objects they are."""
     counter = counter_from(lambda text: len(text.split()), name="words")
     thread = chat(600)
+    thread[4].content = [{"type": "text", "text": "two words"}]
     before = ledger_of(thread, counter).sums[-1]
+    thread[4].content[0]["text"] = "none"
+    assert ledger_of(thread, counter).sums[-1] == before - 1
     thread[3].content = "one"
 
-    assert ledger_of(thread, counter).sums[-1] == before - 9
+    assert ledger_of(thread, counter).sums[-1] == before - 1 - 9
 
 
 def test_ten_thousand_messages_are_windowed_in_milliseconds():

@@ -1,0 +1,154 @@
+"""Merges a thread and what memories offered into the one context that the LLM node receives, never above the budget.
+
+The order is what changes rarely first: one system message, earlier turns, the newest human message with the memory block
+before its words, the rest of the running turn. What must be shown is paid for first; the rest is shared out by weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+from langchain_core.messages import BaseMessage
+
+from graph_memory.context.budget import allocate
+from graph_memory.context.exchanges import SHORTENED
+from graph_memory.context.explain import all_lines, tokens_by_memory
+from graph_memory.context.parts import Parts, measured, must_show, over_budget
+from graph_memory.context.selection import (
+    Offer,
+    Truncate,
+    drop_repeated,
+    drop_shown,
+    second_helping,
+    shave,
+    take,
+    take_truncated,
+)
+from graph_memory.types import Context, Section, TokenCounter
+
+STEPS = 16
+"""Shares of what comes before the tail are rounded down to a sixteenth of the budget, so that they change rarely."""
+
+_NO_TRUNCATE: Mapping[str, Truncate] = {}
+
+
+def merge(
+    messages: Sequence[BaseMessage],
+    sections: Sequence[Section],
+    *,
+    budget_tokens: int,
+    counter: TokenCounter,
+    reserve_tokens: int = 0,
+    turn_id: str = "",
+    node: str = "",
+    truncate: Mapping[str, Truncate] = _NO_TRUNCATE,
+) -> Context:
+    """The context for the next model call.
+
+    System messages, pinned sections and the newest human message are always shown, and the running turn as far as it
+    fits. What remains is allocated by weight; the history is cut first, for what it shows need not be said twice.
+
+    Args:
+        messages: the thread, oldest first.
+        sections: what the memories offered. Earlier turns come from the first section with placement "history" only.
+        budget_tokens: tokens that the context may have, framing included.
+        counter: how tokens are counted.
+        reserve_tokens: tokens of the budget that are left free for what the node adds by itself.
+        turn_id: id of the human message that it is made for; the newest one's when left out.
+        node: the LLM node that it is made for.
+        truncate: by memory name, that memory's own way to cut its section, used instead of choosing groups by score.
+
+    Raises:
+        BudgetError: what must be shown does not fit; names the sizes.
+        ConfigurationError: weights or shares make no sense.
+    """
+    available = budget_tokens - reserve_tokens
+    parts = must_show(messages, sections, available, counter)
+    _select(parts, max(1, budget_tokens // STEPS), truncate, counter)
+    assembled, total = _fit(parts, available, counter)
+    return Context(
+        messages=tuple(assembled),
+        budget_tokens=budget_tokens,
+        total_tokens=total,
+        tokens=tokens_by_memory(parts, sections, total, counter),
+        lines=tuple(all_lines(parts, sections, counter)),
+        sections=tuple(sections),
+        turn_id=turn_id or (parts.thread.human.id or "" if parts.thread.human else ""),
+        node=node,
+        counter=counter.name,
+        elapsed_ms={section.memory: section.elapsed_ms for section in sections},
+        degradations={section.memory: section.degraded for section in sections if section.degraded},
+    )
+
+
+def _select(parts: Parts, step: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> None:
+    """Decides about everything that competes: history first, then the sections of text."""
+    shown = {fate.message.id for fate in parts.fates if fate.kept and fate.rule != SHORTENED and fate.message.id}
+    drop_repeated(parts.offers)
+    drop_shown(parts.offers, shown)
+    if (history := parts.history) is not None:
+        if not history.section.pinned:
+            history.cut(_grants(parts)[parts.made.index(history)], step)
+        drop_shown(parts.offers, {message.id for message in history.messages if message.id})
+    grants = _grants(parts)
+    for index, made in enumerate(parts.made):
+        if isinstance(made, Offer) and not made.section.pinned:
+            parts.made[index] = _taken(made, _steady(made, grants[index], step), parts.room, truncate, counter)
+    competing = [made for made in parts.made if made is not None and not made.section.pinned]
+    second_helping(parts.offers, parts.room - sum(made.used for made in competing))
+
+
+def _grants(parts: Parts) -> dict[int, int]:
+    """Tokens for each competing section, by its position."""
+    competing = {str(i): m for i, m in enumerate(parts.made) if m is not None and not m.section.pinned}
+    wants = {name: made.wanted for name, made in competing.items()}
+    if not any(wants.values()):
+        return {int(name): 0 for name in wants}
+    sections = {name: made.section for name, made in competing.items()}
+    grants = allocate(
+        wants,
+        {name: section.weight for name, section in sections.items()},
+        parts.room,
+        min_shares={name: section.min_share for name, section in sections.items()},
+        max_shares={name: section.max_share for name, section in sections.items()},
+        priorities={name: section.priority for name, section in sections.items()},
+    )
+    return {int(name): grant for name, grant in grants.items()}
+
+
+def _steady(made: Offer, grant: int, step: int) -> int:
+    """The grant; for a section before the tail that must be cut, rounded down so that it is cut alike next time."""
+    is_cut = made.section.placement == "system" and made.wanted > grant > step
+    return grant - grant % step if is_cut else grant
+
+
+def _taken(made: Offer, grant: int, room: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> Offer:
+    made.cap = int(room * made.section.max_share)
+    shorten = truncate.get(made.section.memory)
+    if shorten is not None and made.wanted > grant:
+        return take_truncated(made, grant, shorten, counter)
+    take(made, grant)
+    return made
+
+
+def _fit(parts: Parts, available: int, counter: TokenCounter) -> tuple[list[BaseMessage], int]:
+    """The messages and their tokens, after the worst lines are dropped that the finished text has no room for.
+
+    Texts joined may cost more than the sum of their parts, so only the finished messages tell. Each round aims at twice
+    the excess of the one before, and the last two at everything that is not pinned: first the lines, then the history.
+    """
+    for factor in (1, 2, 4, inf, inf):
+        messages = parts.messages()
+        total = measured(messages, counter)
+        if total <= available:
+            return messages, total
+        excess = (total - available) * factor
+        history = parts.history
+        if not shave(parts.offers, excess) and history is not None and not history.section.pinned:
+            history.cut(int(max(0, history.used - excess)), 1)
+    messages = parts.messages()
+    total = measured(messages, counter)
+    if total <= available:
+        return messages, total
+    raise over_budget(parts.thread, total, available, counter)

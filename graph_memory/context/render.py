@@ -1,0 +1,73 @@
+"""How a context looks: quoted memory, the one system message, and the newest human message with its memory block.
+
+What a memory says is quoted: it stands in a `<memory>` block that it cannot close, one line a snippet. The thread's own
+messages are never changed, only copied.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, SystemMessage
+
+OPEN = "<memory>"
+CLOSE = "</memory>"
+SYSTEM_ID = "graph_memory-system"
+"""Id of a system message that the thread did not have, so that it can be told from the thread's own messages."""
+
+_TAG = re.compile(r"<(?=[\W_]*memory)", re.IGNORECASE)
+
+
+def quoted(text: str) -> str:
+    """One line of a block: escaped where it could open or close the block, further lines indented."""
+    return "- " + "\n  ".join(escaped(text).splitlines())
+
+
+def escaped(text: str) -> str:
+    """The text, in which nothing reads as the block's delimiter."""
+    return _TAG.sub("&lt;", text) if "<" in text else text
+
+
+def paragraph(heading: str, texts: Iterable[str]) -> str:
+    """A section: its heading and one line a text."""
+    lines = [quoted(text) for text in texts]
+    return "\n".join([escaped(heading), *lines] if heading else lines)
+
+
+def block(paragraphs: Sequence[str]) -> str:
+    """What memories say, delimited; "" when they say nothing."""
+    body = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    return f"{OPEN}\n{body}\n{CLOSE}" if body else ""
+
+
+def system_message(system: Sequence[BaseMessage], memory: str) -> BaseMessage | None:
+    """The thread's system messages folded into one, in order, with the memory block at its end.
+
+    The first system message is the one that is copied, so its id and provider options stay; a single one without a memory
+    block is passed on as it is. List content stays a list of blocks.
+    """
+    if not system:
+        return SystemMessage(memory, id=SYSTEM_ID) if memory else None
+    if len(system) == 1 and not memory:
+        return system[0]
+    contents: list[Any] = [message.content for message in system]
+    return system[0].model_copy(update={"content": _joined([*contents, memory] if memory else contents)})
+
+
+def with_memory(human: BaseMessage, memory: str) -> BaseMessage:
+    """A copy of the human message with the memory block before its own content; itself when there is no block."""
+    if not memory:
+        return human
+    return human.model_copy(update={"content": _joined([memory, human.content])})
+
+
+def _joined(contents: Sequence[str | list[Any]]) -> str | list[Any]:
+    """Texts joined by an empty line; a list of blocks when one of them is."""
+    if all(isinstance(content, str) for content in contents):
+        return "\n\n".join(content for content in contents if content)  # type: ignore[misc]
+    blocks: list[Any] = []
+    for content in contents:
+        blocks += [{"type": "text", "text": content}] if isinstance(content, str) and content else content
+    return blocks
