@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graph_memory.errors import StoreUnavailableError
 from graph_memory.steps import AsyncBatches, Batches, Steps, arun, let_through, run
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ class _SharedBatches:
         waiting, self._waiting = self._waiting, []
         try:
             results = await self._store.abatch([op for ops, _ in waiting for op in ops])
+        except asyncio.CancelledError:
+            for _, answer in waiting:
+                _refuse(answer, StoreUnavailableError("the store cancelled the call"))
+            raise
         except Exception as exc:  # noqa: BLE001 - handed to whoever asked, who translates it
             if len(waiting) == 1:
                 _refuse(waiting[0][1], exc)
@@ -129,6 +134,9 @@ class _SharedBatches:
         """One asker's operations by themselves: a bad operation of one memory must not fail the others."""
         try:
             result = await self._store.abatch(ops)
+        except asyncio.CancelledError:
+            _refuse(answer, StoreUnavailableError("the store cancelled the call"))
+            raise
         except Exception as exc:  # noqa: BLE001 - handed to whoever asked, who translates it
             _refuse(answer, exc)
         else:

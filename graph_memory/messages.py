@@ -11,12 +11,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    ToolMessage,
+    convert_to_messages,
+    message_chunk_to_message,
+)
 
 from graph_memory.types import utc
 
 SAID_AT = "said_at"
 """Key of `additional_kwargs` that holds when a message was said, ISO 8601; without it the present counts."""
+
+DERIVED = "derived-"
+"""What ids begin with that were derived because a message had none."""
 
 _SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool", "system": "System"}
 
@@ -79,15 +90,17 @@ def with_ids(messages: Sequence[Any]) -> list[BaseMessage]:
     """
     if not all(isinstance(message, BaseMessage) for message in messages):
         messages = convert_to_messages(messages)
+    if any(isinstance(message, BaseMessageChunk) for message in messages):
+        messages = [message_chunk_to_message(m) if isinstance(m, BaseMessageChunk) else m for m in messages]
     return [m if m.id else m.model_copy(update={"id": _derived_id(i, m)}) for i, m in enumerate(messages)]
 
 
 def _derived_id(position: int, message: BaseMessage) -> str:
     raw = json.dumps([position, message.type, message.name, message.content], default=str, sort_keys=True)
-    return f"derived-{hashlib.blake2b(raw.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
+    return f"{DERIVED}{hashlib.blake2b(raw.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
 
 
 def state_messages(state: Any, key: str) -> list[BaseMessage]:
     """The messages of a graph's state, whatever the state is: a dict, a pydantic model or a dataclass."""
     found = state.get(key) if isinstance(state, Mapping) else getattr(state, key, None)
-    return with_ids(found or [])
+    return with_ids((found if isinstance(found, list | tuple) else [found]) if found else [])

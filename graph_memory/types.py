@@ -238,6 +238,7 @@ class Context:
         sections: what the memories offered, so that a tool loop can assemble again without retrieving again.
         turn_id: id of the human message that it was made for.
         node: the LLM node that it was made for; "" outside a graph.
+        made_for: tells this call's settings and question from any other's, within one process.
         counter: name of the token counter.
         complexity: estimated complexity of the query; "" when not estimated.
         elapsed_ms: milliseconds per memory.
@@ -252,6 +253,7 @@ class Context:
     sections: tuple[Section, ...] = ()
     turn_id: str = ""
     node: str = ""
+    made_for: str = ""
     counter: str = ""
     complexity: str = ""
     elapsed_ms: Mapping[str, float] = field(default_factory=dict)

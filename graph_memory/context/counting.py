@@ -70,6 +70,10 @@ class CachedCounter:
         self._ledgers: dict[str, Ledger] = {}
         self._lock = threading.Lock()
 
+    def __deepcopy__(self, memo: object) -> CachedCounter:
+        """Itself: a cache is shared, and its lock cannot be copied (people deepcopy graph builders)."""
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 

@@ -17,6 +17,8 @@ CLOSE = "</memory>"
 SYSTEM_ID = "graph_memory-system"
 """Id of a system message that the thread did not have, so that it can be told from the thread's own messages."""
 
+_AT_START = re.compile(r"\A<memory>\n.*?\n</memory>(?:\n\n|\Z)", re.DOTALL)
+_AT_END = re.compile(r"(?:\n\n|\A)<memory>\n(?:(?!</memory>).)*\n</memory>\Z", re.DOTALL)
 _TAG = re.compile(r"<(?=[\W_]*memory)", re.IGNORECASE)
 
 
@@ -61,6 +63,14 @@ def with_memory(human: BaseMessage, memory: str) -> BaseMessage:
     if not memory:
         return human
     return human.model_copy(update={"content": _joined([memory, human.content])})
+
+
+def without_memory(content: str | list[Any]) -> str | list[Any]:
+    """The content without the memory block that `with_memory` or `system_message` put at its beginning or end."""
+    if isinstance(content, str):
+        return _AT_END.sub("", _AT_START.sub("", content))
+    blocks = [b for b in content if not (isinstance(b, dict) and _AT_START.fullmatch(str(b.get("text", ""))))]
+    return blocks if len(blocks) < len(content) else content
 
 
 def _joined(contents: Sequence[str | list[Any]]) -> str | list[Any]:

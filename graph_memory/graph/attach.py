@@ -13,20 +13,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, get_type_hints
+from uuid import uuid4
 
 from langchain_core.messages import HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.store.base import BaseStore
+from langgraph.types import CachePolicy
 
 from graph_memory.context.tokens import token_counter
 from graph_memory.errors import ConfigurationError
 from graph_memory.graph.node import MemoryNode, turn_is_over
 from graph_memory.graph.orchestrator import recall_graph
 from graph_memory.graph.recalling import Desk, told
-from graph_memory.graph.remembering import aremember, remember
+from graph_memory.graph.remembering import aremember, first_cursors, remember
 from graph_memory.graph.runnables import GraphStep
-from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MemoryState, state_schema
+from graph_memory.graph.state import (
+    CONTEXT,
+    MEMORY,
+    ContextChannel,
+    MemoryChannel,
+    MemoryState,
+    merge_memory,
+    state_schema,
+)
 from graph_memory.memories.assembly import Settings, checked
 from graph_memory.memories.base import Memory
 from graph_memory.types import Context, TokenCounter
@@ -71,16 +81,14 @@ def attach(
     schema = _input_schema(builder, desk)
     recall_name, remember_name = f"{node}_memory", f"{node}_remember"
     _redirect(builder, node, recall_name)
-    builder.add_node(recall_name, _recall_step(desk, recall_name), input_schema=schema)
-    builder.add_node(remember_name, _remember_step(desk, remember_name), input_schema=schema)
+    builder.add_node(recall_name, _recall_step(desk, recall_name), input_schema=schema, cache_policy=_never())
+    builder.add_node(remember_name, _remember_step(desk, remember_name), input_schema=schema, cache_policy=_never())
     spec = builder.nodes[node]
     inner: Any = spec.runnable
-    wrapped = MemoryNode(
-        desk, inner, spec.input_schema, has_reducer=_reducer(builder.channels[messages_key]) is not None
-    )
+    wrapped = MemoryNode(desk, inner, spec.input_schema, appends=_appends(builder.channels[messages_key]))
     builder.nodes[node] = replace(spec, runnable=wrapped, input_schema=schema)
     builder.add_edge(recall_name, node)
-    builder.add_conditional_edges(node, turn_is_over(desk, remember_name), {"remember": remember_name})
+    builder.add_conditional_edges(node, turn_is_over(desk, _branch_name(node)), {"remember": remember_name})
 
 
 def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
@@ -102,6 +110,10 @@ def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
     for name in (f"{node}_memory", f"{node}_remember"):
         if name in builder.nodes:
             raise ConfigurationError(f"the graph has a node {name!r}, which attach wants to add: rename yours")
+    if _branch_name(node) in builder.branches[node]:
+        raise ConfigurationError(
+            f"node {node!r} has a branch {_branch_name(node)!r}, which attach wants to add: rename yours"
+        )
     _check_own_channels(builder)
     _check_pruning(builder, desk)
 
@@ -142,6 +154,26 @@ def _understands_removal(channel: Any) -> bool:
         return False
 
 
+def _appends(channel: Any) -> bool:
+    """Whether the channel's reducer keeps what is there, by trying it; without one, or with one that replaces, it does not."""
+    reducer = _reducer(channel)
+    if reducer is None:
+        return False
+    try:
+        return len(reducer([HumanMessage("x", id="1")], [HumanMessage("y", id="2")])) == 2
+    except (TypeError, ValueError, AttributeError):
+        return True
+
+
+def _never() -> CachePolicy[Any]:
+    """A cache policy under which nothing is found again: a cache's key knows nothing of users (law 6)."""
+    return CachePolicy(key_func=lambda *args, **kwargs: uuid4().hex, ttl=1)
+
+
+def _branch_name(node: str) -> str:
+    return f"{node}_turn_is_over"
+
+
 def _reducer(channel: Any) -> Any:
     return getattr(channel, "operator", None) or getattr(channel, "reducer", None)
 
@@ -170,22 +202,27 @@ def _recall_step(desk: Desk, name: str) -> GraphStep:
     quiet, drawn = recall_graph(desk, checkpointer=False), recall_graph(desk, checkpointer=None)
 
     def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        return {} if desk.current(state) is not None else update(quiet.invoke(asked(state), config)[CONTEXT])
+        if desk.current(state) is not None:
+            return {}
+        return update(quiet.invoke(asked(state), config)[CONTEXT], state, config)
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        return {} if desk.current(state) is not None else update((await quiet.ainvoke(asked(state), config))[CONTEXT])
+        if desk.current(state) is not None:
+            return {}
+        return update((await quiet.ainvoke(asked(state), config))[CONTEXT], state, config)
 
     def asked(state: dict[str, Any]) -> dict[str, Any]:
         return {key: state[key] for key in (desk.messages_key, MEMORY) if key in state}
 
-    def update(context: Context) -> dict[str, Any]:
+    def update(context: Context, state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         told(context)
         leaving = [RemoveMessage(id=message_id) for section in context.sections for message_id in section.leaving]
         states = {section.memory: dict(section.state) for section in context.sections if section.state}
+        kept = merge_memory(first_cursors(desk, state, config), {desk.state_key: states} if states else {})
         return {
             CONTEXT: context,
             **({desk.messages_key: leaving} if leaving else {}),
-            **({MEMORY: {desk.node: states}} if states else {}),
+            **({MEMORY: kept} if kept else {}),
         }
 
     return GraphStep(call, acall, name=name, shows=drawn)

@@ -105,11 +105,13 @@ def _plan_step(desk: Desk) -> GraphStep:
 
 def _recall_step(desk: Desk, memory: Memory) -> GraphStep:
     def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        [section] = recall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()))
+        [section] = recall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()), desk.settings)
         return {"sections": {memory.name: section}}
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        [section] = await arecall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()))
+        [section] = await arecall_all(
+            _planned(desk, state, config), [memory], desk.store_of(get_runtime()), desk.settings
+        )
         return {"sections": {memory.name: section}}
 
     return GraphStep(call, acall, name=memory.name)
@@ -122,17 +124,17 @@ def _merge_step(desk: Desk) -> GraphStep:
         made, found = _planned(desk, state, config), dict(state.get("sections") or {})
         missing = [memory for memory in desk.memories if memory.name not in found]
         if missing:
-            again = recall_all(made, missing, desk.store_of(get_runtime()))
+            again = recall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories])}
+        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories], desk.settings)}
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         made, found = _planned(desk, state, config), dict(state.get("sections") or {})
         missing = [memory for memory in desk.memories if memory.name not in found]
         if missing:
-            again = await arecall_all(made, missing, desk.store_of(get_runtime()))
+            again = await arecall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories])}
+        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories], desk.settings)}
 
     return GraphStep(call, acall, name=MERGE)
 

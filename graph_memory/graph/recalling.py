@@ -19,7 +19,7 @@ from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import CONTEXT, MEMORY
 from graph_memory.memories.assembly import Plan, Settings, arecall_all, assemble, plan, recall_all
 from graph_memory.memories.base import Memory
-from graph_memory.messages import newest_human, state_messages
+from graph_memory.messages import state_messages
 from graph_memory.types import Context, Section
 
 EVENT = "graph_memory"
@@ -47,6 +47,12 @@ class Desk:
         """The LLM node's name."""
         return self.settings.node
 
+    @property
+    def state_key(self) -> str:
+        """Where this node's memories keep their thread-scoped state in the `memory` channel."""
+        name = self.node or "graph"
+        return name if self.settings.agent is None else f"{name}@{self.settings.agent}"
+
     def plan(self, state: Any, config: RunnableConfig) -> Plan:
         """What to ask, from a graph's state and config."""
         runtime, states = get_runtime(), self.states(state)
@@ -56,24 +62,23 @@ class Desk:
             scope=scope_of(config, runtime, self.settings.agent),
             settings=self.settings,
             has_store=self.store_of(runtime) is not None,
-            is_whole=bool(states),  # only a checkpointer brings this node's state back
+            # Only a checkpointer brings this node's state back. What was sent is a state of its own, with no past.
+            is_whole=bool(states) or was_sent(config),
             states=states,
         )
 
     def states(self, state: Any) -> Mapping[str, Mapping[str, Any]]:
         """Each memory's own part of the `memory` channel."""
         found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
-        mine: Mapping[str, Mapping[str, Any]] = (found or {}).get(self.node or "graph", {})
+        mine: Mapping[str, Mapping[str, Any]] = (found or {}).get(self.state_key, {})
         return mine
 
     def current(self, state: Any) -> Context | None:
         """The context in the state, if it was made for this node and for the newest human message."""
         context = state.get(CONTEXT) if isinstance(state, Mapping) else getattr(state, CONTEXT, None)
-        if not isinstance(context, Context) or context.node != self.node:
+        if not isinstance(context, Context) or not context.made_for:
             return None
-        messages = state_messages(state, self.messages_key)
-        human = newest_human(messages)
-        return context if human >= 0 and messages[human].id == context.turn_id else None
+        return context if context.made_for == self.settings.made_for(state_messages(state, self.messages_key)) else None
 
     def store_of(self, runtime: Runtime[Any] | None) -> BaseStore | None:
         """The graph's store, else this desk's own."""
@@ -86,7 +91,8 @@ class Desk:
             BudgetError: what must be shown exceeds the budget.
         """
         made = self.plan(state, config)
-        return told(assemble(made, recall_all(made, self.memories, self.store_of(get_runtime()))))
+        sections = recall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
+        return told(assemble(made, sections, self.settings))
 
     async def arecall(self, state: Any, config: RunnableConfig) -> Context:
         """The inline mode: every memory asked at once, in one round trip.
@@ -95,7 +101,8 @@ class Desk:
             BudgetError: what must be shown exceeds the budget.
         """
         made = self.plan(state, config)
-        return told(assemble(made, await arecall_all(made, self.memories, self.store_of(get_runtime()))))
+        sections = await arecall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
+        return told(assemble(made, sections, self.settings))
 
     def again(self, context: Context, state: Any, config: RunnableConfig) -> Context:
         """The context for a longer turn from what was retrieved at its start: a tool loop retrieves once.
@@ -103,7 +110,13 @@ class Desk:
         Raises:
             BudgetError: what must be shown exceeds the budget.
         """
-        return assemble(self.plan(state, config), context.sections)
+        return assemble(self.plan(state, config), context.sections, self.settings)
+
+
+def was_sent(config: RunnableConfig) -> bool:
+    """Whether the node runs on a state of its own, by `Send`; LangGraph says so in the run's metadata."""
+    path = (config.get("metadata") or {}).get("langgraph_path") or ("",)
+    return bool(path[0] == "__pregel_push")
 
 
 def told(context: Context) -> Context:

@@ -31,34 +31,57 @@ logger = logging.getLogger("graph_memory")
 _FROM_THE_START = ""
 
 
-def remember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
+def remember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = False) -> dict[str, Any]:
     """Tells every memory of the turn; the update of the `memory` channel.
+
+    Args:
+        aside: the conversation is not (yet) the thread's own, because it was sent to the node or leaves with it. Then no
+            history is archived, and how far the memories have got stays as it is: being told again changes nothing.
 
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
-    telling = _telling(desk, state, config)
-    return telling.update(desk, run_all(telling.bodies, store=desk.store_of(get_runtime())))
+    telling = _telling(desk, state, config, aside=aside)
+    outcomes = run_all(telling.bodies, store=desk.store_of(get_runtime()), deadline_seconds=_deadlines(desk))
+    return telling.update(desk, outcomes)
 
 
-async def aremember(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
+async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = False) -> dict[str, Any]:
     """`remember`, all memories in one round trip.
 
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
-    telling = _telling(desk, state, config)
-    return telling.update(desk, await arun_all(telling.bodies, store=desk.store_of(get_runtime())))
+    telling = _telling(desk, state, config, aside=aside)
+    outcomes = await arun_all(telling.bodies, store=desk.store_of(get_runtime()), deadline_seconds=_deadlines(desk))
+    return telling.update(desk, outcomes)
 
 
-def root_of(state: Any, scope: Scope) -> str:
+def first_cursors(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
+    """The part of the `memory` channel that says from where on a thread is remembered, for memories that are new to it.
+
+    It is written before the first answer, so that a turn is not lost when the run ends between its answer and its memory.
+    """
+    messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
+    states = desk.states(state)
+    start = _start_of(messages, None)
+    cursor = messages[start - 1].id if start else _FROM_THE_START
+    new = {m.name: {REMEMBERED: cursor} for m in desk.memories if REMEMBERED not in states.get(m.name, {})}
+    return {} if scope.is_empty or not new else {"root": _root(state, scope), desk.state_key: new}
+
+
+def _deadlines(desk: Desk) -> dict[str, float | None]:
+    return {memory.name: memory.remember_deadline_seconds for memory in desk.memories}
+
+
+def _root(state: Any, scope: Scope) -> str:
     """The id of the thread's root: kept in the `memory` channel, so that a copied thread keeps it; at first the thread's."""
     found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
     return str((found or {}).get("root") or scope.thread_id or "")
 
 
-def unremembered(messages: Sequence[BaseMessage], last: str | None) -> int:
-    """Index of the first message that is to be remembered: the one after that with id `last`.
+def _start_of(messages: Sequence[BaseMessage], last: str | None) -> int:
+    """Index of the first message that is to be remembered: that of the turn in which the one after id `last` stands.
 
     When that one is not there, of the newest turn, and of the turns right before it that never got an answer.
     """
@@ -67,7 +90,7 @@ def unremembered(messages: Sequence[BaseMessage], last: str | None) -> int:
     if last is not None:
         for index in range(len(messages) - 1, -1, -1):
             if messages[index].id == last:
-                return index + 1
+                return _turn_start(messages, index + 1)
     start = max(0, newest_human(messages))
     while start > 0:
         before = max(0, newest_human(messages[:start]))
@@ -75,6 +98,13 @@ def unremembered(messages: Sequence[BaseMessage], last: str | None) -> int:
             return start
         start = before
     return start
+
+
+def _turn_start(messages: Sequence[BaseMessage], index: int) -> int:
+    """Where the turn of a message begins: a turn that has grown since is told whole. Past the end, past the end."""
+    while 0 < index < len(messages) and messages[index].type != "human":
+        index -= 1
+    return index
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,7 @@ class _Telling:
     first: Mapping[str, int]
     bodies: Mapping[str, Steps[Any]]
     root: str
+    aside: bool
 
     def update(self, desk: Desk, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
@@ -98,22 +129,24 @@ class _Telling:
             else:
                 states[memory.name] = {REMEMBERED: self.messages[first - 1].id if first else _FROM_THE_START}
             _tell_remembered(desk, memory, outcome)
-        return {MEMORY: {"root": self.root, desk.node or "graph": states}} if states else {}
+        return {MEMORY: {"root": self.root, desk.state_key: states}} if states and not self.aside else {}
 
 
-def _telling(desk: Desk, state: Any, config: RunnableConfig) -> _Telling:
+def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
     messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
-    root, states, now = root_of(state, scope), desk.states(state), datetime.now(UTC)
+    root, states, now = _root(state, scope), desk.states(state), datetime.now(UTC)
     first, bodies = {}, {}
     for memory in [] if scope.is_empty else desk.memories:
+        if aside and memory.placement == "history":
+            continue
         mine = states.get(memory.name, {})
-        start = unremembered(messages, mine.get(REMEMBERED))
+        start = _start_of(messages, mine.get(REMEMBERED))
         told = tuple(message for message in messages[start:] if message.type != "system")
         if told:
             previous = messages[start - 1] if start else None
             first[memory.name] = start
             bodies[memory.name] = memory.remember(Turn(scope, told, root, now, previous, mine))
-    return _Telling(messages, first, bodies, root)
+    return _Telling(messages, first, bodies, root, aside)
 
 
 def _tell_remembered(desk: Desk, memory: Memory, outcome: Outcome) -> None:

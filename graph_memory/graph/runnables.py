@@ -33,6 +33,12 @@ class GraphStep(RunnableLambda[Any, Any]):
         self._acall = acall
         self._shows = shows
 
+    # A RunnableLambda streams through a trace run of its own; LangGraph calls these when it streams.
+    stream = Runnable.stream
+    astream = Runnable.astream
+    transform = Runnable.transform
+    atransform = Runnable.atransform
+
     @property
     def deps(self) -> Sequence[Runnable[Any, Any]]:  # type: ignore[override]  # a cached property there, never set
         """What LangGraph looks through for subgraphs."""

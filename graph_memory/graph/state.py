@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, cast
 
 from langgraph.channels import UntrackedValue
 from langgraph.graph import MessagesState
+from typing_extensions import TypedDict  # pydantic refuses typing's before Python 3.12
 
 from graph_memory.types import Context
 
@@ -42,7 +43,8 @@ class MergedUntracked(UntrackedValue[dict[str, Any]]):
 
 
 MemoryChannel = Annotated[dict[str, Any], merge_memory]
-ContextChannel = Annotated[Context | None, UntrackedValue(Context, guard=False)]
+ContextChannel = Annotated[Any, UntrackedValue(Context, guard=False)]
+"""Holds a `Context`; Any, because LangGraph derives JSON schemas of a graph's state from its annotations."""
 
 
 class MemoryState(MessagesState):

@@ -1,7 +1,7 @@
 """The archive of a thread: its turns as they were, one store item per turn, never indexed for search.
 
 A turn's key is a hash of the id of its first message, so that archiving it again changes nothing, and archiving it when it has
-grown replaces it.
+grown replaces it. (Where messages have no ids of their own, of all its messages.)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
 from langgraph.store.base import GetOp, Item, PutOp
 
+from graph_memory.messages import DERIVED
 from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Scope
@@ -36,7 +37,9 @@ def split_turns(messages: Iterable[BaseMessage]) -> list[Messages]:
 
 def turn_key(turn: Messages) -> str:
     """The key of a turn: 16 hexadecimal digits, because the keys of a window stand in every checkpoint."""
-    raw = (turn[0].id or "").encode("utf-8", "surrogatepass")
+    ids = [message.id or "" for message in turn]
+    told_apart = ids if ids[0].startswith(DERIVED) else ids[:1]  # equal turns without ids must not share a key
+    raw = "\x1f".join(told_apart).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(raw, digest_size=8).hexdigest()
 
 

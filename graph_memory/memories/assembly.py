@@ -6,11 +6,13 @@ sections. A memory that fails or is late leaves an empty section with the reason
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
@@ -33,6 +35,33 @@ REMEMBERED = "remembered"
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What stays the same from call to call.
+
+    Attributes:
+        budget_tokens: tokens of everything that the LLM node receives.
+        reserve_tokens: tokens of the budget that are left free for what the node adds by itself, such as its prompt.
+        counter: how tokens are counted.
+        node: the LLM node.
+        agent: whose memories they are when several agents serve one user; None shares them.
+        key: tells these settings from any other's, within one process.
+    """
+
+    budget_tokens: int
+    reserve_tokens: int = 0
+    counter: TokenCounter = field(default_factory=token_counter)
+    node: str = ""
+    agent: str | None = None
+    key: str = field(default_factory=lambda: uuid4().hex)
+
+    def made_for(self, messages: Sequence[BaseMessage]) -> str:
+        """What marks a context that these settings gave for the newest human message, as it now reads."""
+        human = newest_human(messages)
+        asked = repr((messages[human].id, messages[human].content)) if human >= 0 else ""
+        return f"{self.key}:{hashlib.blake2b(asked.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one call asks of all memories: `Query` without the part that differs between them.
 
@@ -46,27 +75,23 @@ class Plan:
     messages: tuple[BaseMessage, ...]
     turn_id: str
     text: str
-    budget_tokens: int
-    reserve_tokens: int
     history_tokens: int
-    counter: TokenCounter
     now: datetime
-    node: str = ""
     has_store: bool = True
     is_whole: bool = True
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settled: str | None = None
     filter: Mapping[str, Any] | None = None
 
-    def query(self, memory: Memory) -> Query:
-        """The part of the plan that `memory` is asked."""
+    def query(self, memory: Memory, settings: Settings) -> Query:
+        """What `memory` is asked."""
         return Query(
             scope=self.scope,
             text=self.text,
             messages=self.messages,
             turn_id=self.turn_id,
-            budget_tokens=self.budget_tokens,
-            counter=self.counter,
+            budget_tokens=settings.budget_tokens,
+            counter=settings.counter,
             now=self.now,
             has_store=self.has_store,
             is_whole=self.is_whole,
@@ -75,25 +100,6 @@ class Plan:
             history_tokens=self.history_tokens,
             filter=self.filter,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What stays the same from call to call.
-
-    Attributes:
-        budget_tokens: tokens of everything that the LLM node receives.
-        reserve_tokens: tokens of the budget that are left free for what the node adds by itself, such as its prompt.
-        counter: how tokens are counted.
-        node: the LLM node.
-        agent: whose memories they are when several agents serve one user; "" shares them.
-    """
-
-    budget_tokens: int
-    reserve_tokens: int = 0
-    counter: TokenCounter = field(default_factory=token_counter)
-    node: str = ""
-    agent: str | None = None
 
 
 def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...]:
@@ -139,12 +145,8 @@ def plan(
         messages=tuple(messages),
         turn_id=(newest.id or "") if newest else "",
         text=text_of(newest) if newest else "",
-        budget_tokens=settings.budget_tokens,
-        reserve_tokens=settings.reserve_tokens,
         history_tokens=_history_tokens(memories, messages, settings),
-        counter=settings.counter,
         now=now or datetime.now(UTC),
-        node=settings.node,
         has_store=has_store,
         is_whole=is_whole,
         states=states or {},
@@ -179,28 +181,32 @@ def _history_tokens(memories: Sequence[Memory], messages: Sequence[BaseMessage],
     return int(free * share) if len(of_history) == len(memories) else int(free * share * 0.95)
 
 
-def recall_all(plan: Plan, memories: Sequence[Memory], store: BaseStore | None) -> tuple[Section, ...]:
+def recall_all(
+    plan: Plan, memories: Sequence[Memory], store: BaseStore | None, settings: Settings
+) -> tuple[Section, ...]:
     """Every memory's section, in order.
 
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
     outcomes = run_all(
-        {m.name: m.recall(plan.query(m)) for m in memories},
+        {m.name: m.recall(plan.query(m, settings)) for m in memories},
         store=store,
         deadline_seconds={m.name: m.deadline_seconds for m in memories},
     )
     return tuple(section_of(memory, outcomes[memory.name]) for memory in memories)
 
 
-async def arecall_all(plan: Plan, memories: Sequence[Memory], store: BaseStore | None) -> tuple[Section, ...]:
+async def arecall_all(
+    plan: Plan, memories: Sequence[Memory], store: BaseStore | None, settings: Settings
+) -> tuple[Section, ...]:
     """`recall_all` in lockstep: six memories, one round trip.
 
     Raises:
         GraphMemoryError: a memory that is `required` failed.
     """
     outcomes = await arun_all(
-        {m.name: m.recall(plan.query(m)) for m in memories},
+        {m.name: m.recall(plan.query(m, settings)) for m in memories},
         store=store,
         deadline_seconds={m.name: m.deadline_seconds for m in memories},
     )
@@ -235,21 +241,22 @@ def traceback_of(error: Exception) -> Exception | None:
     return error
 
 
-def assemble(plan: Plan, sections: Sequence[Section]) -> Context:
+def assemble(plan: Plan, sections: Sequence[Section], settings: Settings) -> Context:
     """The context that the LLM node receives.
 
     Raises:
         BudgetError: what must be shown exceeds the budget.
     """
-    return merge(
+    context = merge(
         plan.messages,
         sections,
-        budget_tokens=plan.budget_tokens,
-        reserve_tokens=plan.reserve_tokens,
-        counter=plan.counter,
+        budget_tokens=settings.budget_tokens,
+        reserve_tokens=settings.reserve_tokens,
+        counter=settings.counter,
         turn_id=plan.turn_id,
-        node=plan.node,
+        node=settings.node,
     )
+    return replace(context, made_for=settings.made_for(plan.messages))
 
 
 def get_context(
@@ -286,7 +293,7 @@ def get_context(
     made = plan(
         memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
     )
-    return assemble(made, recall_all(made, memories, store))
+    return assemble(made, recall_all(made, memories, store, settings), settings)
 
 
 async def aget_context(
@@ -312,7 +319,7 @@ async def aget_context(
     made = plan(
         memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
     )
-    return assemble(made, await arecall_all(made, memories, store))
+    return assemble(made, await arecall_all(made, memories, store, settings), settings)
 
 
 def _asked(messages: Sequence[BaseMessage], query: str) -> list[BaseMessage]:

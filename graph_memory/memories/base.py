@@ -36,6 +36,7 @@ class Memory:
         pinned: never cut. What is pinned must fit, or the call fails with `BudgetError`.
         required: a failure of this memory fails the call, instead of leaving its section empty.
         deadline_seconds: how long recall may take before the call goes on without it; None waits for ever.
+        remember_deadline_seconds: how long remembering may take before the run goes on; the next turn makes up for it.
     """
 
     kind: ClassVar[str] = "custom"
@@ -50,6 +51,7 @@ class Memory:
     required: bool = False
     placement: Placement = "tail"
     deadline_seconds: float | None = 5.0
+    remember_deadline_seconds: float | None = 30.0
 
     def __post_init__(self) -> None:
         if self.name in _RESERVED or any(mark in self.name for mark in "|:"):
@@ -67,10 +69,10 @@ class Memory:
                 f"memory {self.name!r} has min_share {self.min_share} and max_share {self.max_share}: both are fractions"
                 " of the budget, 0 <= min_share <= max_share <= 1"
             )
-        if self.deadline_seconds is not None and not self.deadline_seconds > 0:
-            raise ConfigurationError(
-                f"memory {self.name!r} has deadline_seconds {self.deadline_seconds}: give seconds above 0"
-            )
+        for name in ("deadline_seconds", "remember_deadline_seconds"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds > 0:
+                raise ConfigurationError(f"memory {self.name!r} has {name} {seconds}: give seconds above 0, or None")
 
     def recall(self, query: Query) -> Steps[Section]:
         """What this memory offers for the query; build it with `section`."""

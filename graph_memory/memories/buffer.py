@@ -26,6 +26,11 @@ from graph_memory.steps import Steps
 from graph_memory.types import Placement, Query, Section, Turn
 
 _WINDOW = "window"
+"""Key of the state that lists the archived turns of the window, oldest first."""
+
+_BEFORE = "before"
+"""Key of the state that names the channel's message which the window stands before."""
+
 _NOT_PRUNED = "nothing is pruned: without a store and a thread_id there is no archive to move messages to"
 
 
@@ -106,6 +111,8 @@ class BufferMemory(Memory):
     def _earlier(self, query: Query, archive: Archive) -> Steps[list[Messages]]:
         """Archived turns that may be in the window: those that were pruned, or all when no checkpointer keeps the thread."""
         keys: Sequence[str] = query.state.get(_WINDOW, ())
+        if keys and query.state.get(_BEFORE) not in {message.id for message in query.messages}:
+            keys = ()  # somebody emptied the channel: then the window is empty too
         if not query.is_whole and _is_one_turn(query.messages):
             keys = yield from archive.recent()
         here = {turn_key(turn) for turn in split_turns(query.messages)}
@@ -120,7 +127,8 @@ class BufferMemory(Memory):
         archived = {turn_key(turn) for turn in (*earlier, *leaving)}
         keys = [turn_key(turn) for turn in window if turn_key(turn) in archived]
         ids = tuple(message.id or "" for turn in leaving for message in turn)
-        return replace(section, leaving=ids, state={_WINDOW: keys})
+        first = next((message.id for message in query.messages if message.id not in ids), None)
+        return replace(section, leaving=ids, state={_WINDOW: keys, _BEFORE: first})
 
 
 def _remembered_turns(messages: Sequence[BaseMessage], last: str | None) -> list[Messages]:

@@ -51,8 +51,8 @@ class Vectorizer:
     """The user's embedder, sync and async, giving unit vectors of one size.
 
     Args:
-        embed: a LangChain `Embeddings` or an object with its methods, a function (sync or async) from texts to vectors, or an `init_embeddings` string such
-            as "openai:text-embedding-3-small".
+        embed: a LangChain `Embeddings` or an object with its methods, a function (sync or async) from texts to vectors, or an
+            `init_embeddings` string such as "openai:text-embedding-3-small".
         dims: the size that vectors must have; None takes what comes.
 
     Raises:

@@ -1,0 +1,140 @@
+"""What an LLM node returned, without what memory had handed in. Pure.
+
+A node may return its whole message list, an edited message, a `Command`, its state object, or ask to overwrite the channel. In
+none of these does a memory block or our system message reach the channel: handed messages are dropped where the channel appends,
+and replaced by the thread's own where the list replaces it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, RemoveMessage
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.types import Command, Overwrite
+from pydantic import BaseModel
+
+from graph_memory.context.render import SYSTEM_ID, without_memory
+
+Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+_OVERWRITE = "__overwrite__"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stripping:
+    """How to strip what a node returned.
+
+    Attributes:
+        key: the state key of the conversation.
+        own: the thread's messages, as the channel has them.
+        handed: the messages that the node was handed.
+        appends: whether the channel's reducer adds what is returned to what is there.
+    """
+
+    key: str
+    own: Sequence[BaseMessage]
+    handed: Sequence[BaseMessage]
+    appends: bool
+
+    def __call__(self, out: Any) -> Any:
+        """The output, stripped, whatever its shape."""
+        return mapped(out, self._update)
+
+    def _update(self, update: Mapping[str, Any]) -> Mapping[str, Any]:
+        returned = update.get(self.key)
+        if isinstance(returned, Overwrite):
+            return {**update, self.key: Overwrite(self._whole(returned.value))}
+        if isinstance(returned, Mapping) and set(returned) == {_OVERWRITE}:
+            return {**update, self.key: {_OVERWRITE: self._whole(returned[_OVERWRITE])}}
+        if isinstance(returned, BaseMessage):
+            kept = self._new([returned])
+            return update if kept == [returned] else {**update, self.key: kept}
+        if not isinstance(returned, list | tuple):
+            return update
+        replaces = not self.appends or any(getattr(m, "id", None) == REMOVE_ALL_MESSAGES for m in returned)
+        return {**update, self.key: self._whole(returned) if replaces else self._new(returned)}
+
+    def _new(self, returned: Sequence[Any]) -> list[Any]:
+        """What is to be added: new messages, and the thread's own where the node changed them."""
+        own = {m.id: m for m in self.own}
+        return [clean for m in returned if (clean := self._clean(m)) is not None and clean is not own.get(_id(clean))]
+
+    def _whole(self, returned: Any) -> Any:
+        """What is to stand in the channel: the handed messages in the thread's own form; all of the thread when all came back."""
+        if not isinstance(returned, list | tuple):
+            return returned
+        cleaned = [clean for m in returned if (clean := self._clean(m)) is not None]
+        if not {m.id for m in self.handed} - {SYSTEM_ID} <= {_id(m) for m in returned}:
+            return cleaned
+        there = {_id(m) for m in cleaned}
+        removals = [m for m in cleaned if isinstance(m, RemoveMessage)]
+        rest = [m for m in cleaned if not isinstance(m, RemoveMessage)]
+        return [*removals, *(m for m in self.own if m.id not in there), *rest]
+
+    def _clean(self, message: Any) -> Any:
+        """The thread's own message when the node left it as it was handed; the edited one without our block; None for ours."""
+        if not isinstance(message, BaseMessage) or message.id is None:
+            return message
+        own = next((m for m in self.own if m.id == message.id), None)
+        if isinstance(message, RemoveMessage):
+            ours = own is None and any(m.id == message.id for m in self.handed)
+            return None if ours or message.id == SYSTEM_ID else message
+        if message.id == SYSTEM_ID:
+            return None
+        handed = next((m for m in self.handed if m.id == message.id), None)
+        if handed is not None and message == handed:
+            return own
+        if own is None:
+            return message
+        content = without_memory(message.content) if message.content != own.content else message.content
+        return own if content == own.content else message.model_copy(update={"content": content})
+
+
+def mapped(out: Any, change: Change) -> Any:
+    """What a node returned, with `change` applied to every update in it."""
+    if isinstance(out, Mapping):
+        return change(out)
+    if isinstance(out, Command):
+        return dataclasses.replace(out, update=_mapped_update(out.update, change))
+    if isinstance(out, list | tuple) and any(isinstance(one, Command) for one in out):
+        return [mapped(one, change) for one in out]
+    return _mapped_model(out, change)
+
+
+def _mapped_update(update: Any, change: Change) -> Any:
+    if isinstance(update, list | tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in update):
+        return [item for key, value in update for item in change({key: value}).items()]
+    return change(update) if isinstance(update, Mapping) else _mapped_model(update, change)
+
+
+def _mapped_model(value: Any, change: Change) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_copy(update=dict(change({name: getattr(value, name) for name in value.model_fields_set})))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
+        changed = change(named)
+        return dataclasses.replace(value, **{k: v for k, v in changed.items() if v is not named.get(k)})
+    return value
+
+
+def also(out: Any, update: Mapping[str, Any]) -> Any:
+    """The output with a further update, where it has room for one."""
+    if out is None:
+        return dict(update)
+    if isinstance(out, Mapping):
+        return {**out, **update}
+    if isinstance(out, Command) and out.graph is None:
+        if out.update is None or isinstance(out.update, Mapping):
+            return dataclasses.replace(out, update={**(out.update or {}), **update})
+        if isinstance(out.update, list):
+            return dataclasses.replace(out, update=[*out.update, *update.items()])
+    if isinstance(out, list) and out and isinstance(out[0], Command):
+        return [also(out[0], update), *out[1:]]
+    return out
+
+
+def _id(message: Any) -> str | None:
+    return getattr(message, "id", None)
