@@ -90,7 +90,7 @@ def _filled(turns: Sequence[Mapping[str, Any]], embed: Any) -> tuple[Any, dict[s
 def _message(turn: Mapping[str, Any], human: str) -> BaseMessage:
     text = turn["text"] + (f" [shares {turn['caption']}]" if turn.get("caption") else "")
     made = HumanMessage if turn["speaker"] == human else AIMessage
-    extra = {"said_at": turn.get("date") or "", "session": str(turn["session"])}
+    extra = {"role": "person", "said_at": turn.get("date") or "", "session": str(turn["session"])}
     return made(text, id=turn["id"], name=turn["speaker"], additional_kwargs=extra)
 
 

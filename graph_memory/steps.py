@@ -39,7 +39,14 @@ class Generate(NamedTuple):
     schema: type[Any] | None = None
 
 
-Request: TypeAlias = StoreOps | Generate
+class Call(NamedTuple):
+    """Asks for a function's result, such as a reranker's; an async graph calls it in a worker thread."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+Request: TypeAlias = StoreOps | Generate | Call
 Steps: TypeAlias = Generator[Request, Any, T]
 
 
@@ -129,6 +136,8 @@ def _answer(request: Request, store: Batches | None) -> Any:
             return []
         batch = _needed(store).batch
         return _translated(StoreError, "the store", lambda: batch(request.ops))
+    if isinstance(request, Call):
+        return _translated(ModelError, "the function", lambda: request.function(*request.args))
     return _translated(ModelError, "the model", lambda: _asked(request).invoke(list(request.messages), _QUIET))
 
 
@@ -138,6 +147,10 @@ async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
             return []
         abatch = _needed(store).abatch
         return await _atranslated(StoreError, "the store", lambda: abatch(request.ops))
+    if isinstance(request, Call):
+        return await _atranslated(
+            ModelError, "the function", lambda: asyncio.to_thread(request.function, *request.args)
+        )
     return await _atranslated(ModelError, "the model", lambda: _asked(request).ainvoke(list(request.messages), _QUIET))
 
 

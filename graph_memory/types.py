@@ -80,9 +80,14 @@ class Memo:
     last_accessed_at: datetime | None = None
     access_count: int = 0
 
+    @property
+    def day(self) -> int:
+        """The day when it was said, as a proleptic Gregorian ordinal: a number that every store compares rightly."""
+        return self.said_at.toordinal()
+
     def to_value(self) -> dict[str, Any]:
         """This memo as the JSON object that a store keeps: times as ISO 8601 strings, None left out."""
-        flat = {f.name: getattr(self, f.name) for f in fields(self)}
+        flat = {name: getattr(self, name) for name in _MEMO_FIELDS}
         flat["origin"] = asdict(self.origin)
         flat["metadata"] = dict(self.metadata)
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in flat.items() if v is not None}
@@ -94,16 +99,18 @@ class Memo:
         Raises:
             KeyError: id, text, origin or said_at is missing: the value is not a memo.
         """
-        known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        known["origin"] = Origin(
-            **{f.name: value["origin"][f.name] for f in fields(Origin) if f.name in value["origin"]}
-        )
+        known = {name: value[name] for name in _MEMO_FIELDS if name in value}
+        known["origin"] = Origin(**{name: value["origin"][name] for name in _ORIGIN_FIELDS if name in value["origin"]})
         for name in ("said_at", "valid_from", "valid_to", "last_accessed_at"):
             if isinstance(known.get(name), str):
                 known[name] = utc(datetime.fromisoformat(known[name]))
         for name in ("id", "text", "said_at"):
             known[name]  # a KeyError says what is missing
         return cls(**known)
+
+
+_MEMO_FIELDS = tuple(f.name for f in fields(Memo))
+_ORIGIN_FIELDS = tuple(f.name for f in fields(Origin))
 
 
 def utc(moment: datetime) -> datetime:
@@ -146,6 +153,7 @@ class Snippet:
         group: snippets of one group are kept together or dropped together; "" stands alone.
         source_ids: ids of the messages whose content it repeats; dropped when those are in the window already.
         said_at: when it was said; used to order and to break ties (fresher first).
+        label: what is said once above it and its neighbours of the same label, such as the date.
         message: the message itself, in history sections only.
     """
 
@@ -157,6 +165,7 @@ class Snippet:
     group: str = ""
     source_ids: tuple[str, ...] = ()
     said_at: datetime | None = None
+    label: str = ""
     message: BaseMessage | None = None
 
 

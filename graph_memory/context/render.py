@@ -32,10 +32,15 @@ def escaped(text: str) -> str:
     return _TAG.sub("&lt;", text) if "<" in text else text
 
 
-def paragraph(heading: str, texts: Iterable[str]) -> str:
-    """A section: its heading and one line a text."""
-    lines = [quoted(text) for text in texts]
-    return "\n".join([escaped(heading), *lines] if heading else lines)
+def paragraph(heading: str, lines: Iterable[tuple[str, str]]) -> str:
+    """A section: its heading and one line a text, each label once above the run of texts that share it."""
+    shown, above = [escaped(heading)] if heading else [], ""
+    for label, text in lines:
+        if label != above:
+            shown.append(escaped(label or "undated"))
+            above = label
+        shown.append(quoted(text))
+    return "\n".join(shown)
 
 
 def block(paragraphs: Sequence[str]) -> str:

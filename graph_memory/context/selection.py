@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -37,6 +37,7 @@ class Offer:
         tokens: cost of each snippet's text.
         costs: cost of each snippet's line, with what quoting adds.
         heading_tokens: cost of the heading, paid once a snippet is kept.
+        labels: cost of each label, paid once by the first snippet of that label that is kept.
         rules: why each snippet is in or out; "" while that is open.
         kept: indices of the snippets that are in.
         cap: tokens that it may use at most.
@@ -48,6 +49,7 @@ class Offer:
     costs: list[int]
     heading_tokens: int
     rules: list[str]
+    labels: Mapping[str, int] = field(default_factory=dict)
     kept: set[int] = field(default_factory=set)
     cap: int = 0
     skipped: list[Sequence[int]] = field(default_factory=list)
@@ -55,22 +57,32 @@ class Offer:
     @property
     def wanted(self) -> int:
         """Tokens of everything that is open or kept, with the heading."""
-        costs = sum(cost for i, cost in enumerate(self.costs) if not self.rules[i] or i in self.kept)
-        return costs + self.heading_tokens if costs else 0
+        open_or_kept = [i for i in range(len(self.costs)) if not self.rules[i] or i in self.kept]
+        return self.heading_tokens + self._cost(open_or_kept) if open_or_kept else 0
 
     @property
     def used(self) -> int:
         """Tokens of what is kept, with the heading."""
-        return self.heading_tokens + sum(self.costs[i] for i in self.kept) if self.kept else 0
+        return self.heading_tokens + self._cost(self.kept) if self.kept else 0
 
     @property
     def shown_tokens(self) -> int:
         """Tokens of the kept texts alone."""
         return sum(self.tokens[i] for i in self.kept)
 
-    def cost_of(self, indices: Sequence[int]) -> int:
-        """Tokens of these lines."""
-        return self.costs[indices[0]] if len(indices) == 1 else sum(self.costs[i] for i in indices)
+    def cost_of(self, indices: Sequence[int], labelled: Container[str] = ()) -> int:
+        """Tokens of these lines beside others that have shown the labels `labelled`."""
+        lines = self.costs[indices[0]] if len(indices) == 1 else sum([self.costs[i] for i in indices])
+        if not self.labels:
+            return lines
+        return lines + sum(self.labels[label] for label in self.labels_of(indices) if label not in labelled)
+
+    def labels_of(self, indices: Iterable[int]) -> set[str]:
+        """The labels of these lines."""
+        return {self.section.snippets[i].label for i in indices} if self.labels else set()
+
+    def _cost(self, indices: Collection[int]) -> int:
+        return sum([self.costs[i] for i in indices]) + sum(self.labels[label] for label in self.labels_of(indices))
 
     def keep(self, indices: Iterable[int], rule: str) -> None:
         """Lets snippets in."""
@@ -92,9 +104,8 @@ class Offer:
         """The section as it is shown, oldest first; snippets without a time come after, best first."""
         if not self.kept:
             return ""
-        return paragraph(
-            self.section.heading, (self.section.snippets[i].text for i in sorted(self.kept, key=self._place))
-        )
+        shown = [self.section.snippets[i] for i in sorted(self.kept, key=self._place)]
+        return paragraph(self.section.heading, ((snippet.label, snippet.text) for snippet in shown))
 
     def _place(self, index: int) -> tuple[bool, datetime, float, int]:
         snippet = self.section.snippets[index]
@@ -115,14 +126,15 @@ def offer(section: Section, counter: TokenCounter) -> Offer:
     """A section with its costs counted; snippets that bring their tokens are not counted again."""
     count = counter.count_text
     tokens = [s.tokens if s.tokens >= 0 else count(s.text) for s in section.snippets]
-    framing = count("- \n")
+    framing = max(1, count("\n- x") - count("x"))
     costs = [
         max(cost, count(quoted(s.text))) + framing if "\n" in s.text or "<" in s.text else cost + framing
         for s, cost in zip(section.snippets, tokens, strict=True)
     ]
     heading = count(section.heading) + 2 * framing
     rules = ["" if s.text and not s.text.isspace() else EMPTY for s in section.snippets]
-    made = Offer(section, tokens, costs, heading, rules)
+    labels = {label: count(f"\n{label or 'undated'}") for label in {s.label for s in section.snippets}}
+    made = Offer(section, tokens, costs, heading, rules, labels if labels.keys() - {""} else {})
     if section.pinned:
         made.keep(made.open_indices(), PINNED)
     return made
@@ -172,14 +184,16 @@ def take(made: Offer, max_tokens: int) -> None:
     """Keeps whole groups, best first, that fit `max_tokens`; one that does not fit is skipped."""
     room = max_tokens - made.heading_tokens
     indices = made.open_indices()
-    if sum([made.costs[i] for i in indices]) <= room:
+    if not indices or made.cost_of(indices) <= room:
         made.keep(indices, WITHIN_SHARE)
         return
     over: list[int] = []
+    labelled: set[str] = set()
     for group in _groups(made, indices):
-        cost = made.cost_of(group)
+        cost = made.cost_of(group, labelled)
         if cost <= room:
             made.keep(group, WITHIN_SHARE)
+            labelled |= made.labels_of(group)
             room -= cost
         else:
             over += group
@@ -210,7 +224,7 @@ def second_helping(offers: Sequence[Offer], spare: int) -> None:
     waiting = [(made, group) for made in offers for group in made.skipped]
     waiting.sort(key=lambda entry: (entry[0].section.priority, _score(*entry)), reverse=True)
     for made, group in waiting:
-        cost = made.cost_of(group) + (0 if made.kept else made.heading_tokens)
+        cost = made.cost_of(group, made.labels_of(made.kept)) + (0 if made.kept else made.heading_tokens)
         if cost <= spare and made.used + cost <= made.cap:
             made.keep(group, FITS_AFTER_ALL)
             spare -= cost
@@ -223,7 +237,7 @@ def shave(offers: Sequence[Offer], tokens: float) -> bool:
     for made, group in groups:
         if tokens <= 0:
             break
-        tokens -= made.cost_of(group)
+        tokens -= made.cost_of(group, made.labels)
         made.drop(group, OVER_BUDGET)
     return bool(groups)
 

@@ -26,6 +26,23 @@ your yours yourself yourselves
 STOP_WORDS = frozenset(_ENGLISH.split())
 """English words that say nothing about what a text is about."""
 
+_IRREGULAR = """
+become became; begin began begun; break broke broken; bring brought; build built; buy bought; catch caught; choose chose chosen
+come came; draw drew drawn; drink drank drunk; drive drove driven; eat ate eaten; fall fell fallen; feel felt; find found
+fly flew flown; forget forgot forgotten; give gave given; go went gone; grow grew grown; hear heard; hold held; keep kept
+know knew known; learn learnt; leave left; lend lent; lose lost; make made; mean meant; meet met; pay paid; ride rode ridden
+ring rang rung; run ran; say said; see saw seen; sell sold; send sent; sing sang sung; sit sat; sleep slept; speak spoke spoken
+spend spent; steal stole stolen; swim swam swum; take took taken; teach taught; tell told; think thought; throw threw thrown
+understand understood; wake woke woken; wear wore worn; win won; write wrote written; child children; person people; man men
+woman women; life lives; wife wives; foot feet; tooth teeth
+"""
+IRREGULAR = {
+    form: forms[0]
+    for forms in (entry.split() for entry in _IRREGULAR.replace("\n", ";").split(";") if entry.strip())
+    for form in forms[1:]
+}
+"""Irregular English forms to the word that they are forms of, which no stemmer brings together."""
+
 _ENDINGS = frozenset({"s", "re", "ve", "ll", "d", "m"})
 _MAX_TERM = (
     64  # characters; longer "words" are data (base64, hashes) that nobody asks for, and only their beginning is kept
@@ -94,6 +111,7 @@ def stem(word: str) -> str:
     """An English stem for ASCII words, other words unchanged. Cached: the stemmer is pure Python, 45 µs a word."""
     if len(word) < 3 or not word.isascii() or not word.isalpha():
         return word
+    word = IRREGULAR.get(word, word)
     with _stemming:  # the stemmer keeps the word that it works on
         return str(_stemmer.stemWord(word))
 

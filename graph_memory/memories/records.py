@@ -7,13 +7,14 @@ writes the same records again (law 4).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.store.base import Item
 
+from graph_memory.context.notes import note_value, to_embed
 from graph_memory.messages import said_at, speaker_of, text_of
 from graph_memory.types import Memo, Origin, Turn
 
@@ -53,7 +54,7 @@ def memos_of(turn: Turn, spoken: Sequence[BaseMessage], *, memory: str, first_se
                 origin=Origin(root=turn.root, seq=first_seq + i, turn_id=turn_id, memory=memory, ordinal=i),
                 said_at=said_at(message, turn.now),
                 speaker=speaker_of(message),
-                role=message.type,
+                role=str(extra.get("role") or message.type),
                 session=str(extra.get("session") or turn.scope.thread_id or ""),
                 source=message.id or "",
                 before=clip_end(before[i]),
@@ -80,12 +81,22 @@ def is_valid_at(memo: Memo, now: datetime) -> bool:
     return (memo.valid_from is None or memo.valid_from <= now) and (memo.valid_to is None or now < memo.valid_to)
 
 
-def carries(memo: Memo, wanted: Mapping[str, Any] | None) -> bool:
-    """Whether the memo's metadata holds every wanted key with an equal value."""
-    return all(memo.metadata.get(key) == value for key, value in (wanted or {}).items())
-
-
 def line_of(memo: Memo) -> str:
-    """How a recalled memo is shown: "[2025-03-02] Ada: text"."""
-    who = f"{memo.speaker}: " if memo.speaker else ""
-    return f"[{memo.said_at:%Y-%m-%d}] {who}{memo.text}"
+    """How a recalled memo is shown, under its date: "Ada: text"."""
+    return f"{memo.speaker}: {memo.text}" if memo.speaker else memo.text
+
+
+def stored(memo: Memo, participants: Iterable[str], *, previous: str = "", following: str = "") -> dict[str, Any]:
+    """The memo as the store keeps it.
+
+    Beside it stand what it is searched by (`search`), its note for ranking, the day as a number, and the keys of the memos
+    before and after it in the thread.
+    """
+    return {
+        **memo.to_value(),
+        "search": to_embed(memo, participants),
+        "note": note_value(memo),
+        "day": memo.day,
+        "previous": previous,
+        "next": following,
+    }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import Item, SearchOp
 
-from graph_memory.memories.records import carries, memos_in
+from graph_memory.memories.records import memos_in
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps, arun, run
 from graph_memory.types import Memo, Scope
@@ -19,7 +19,7 @@ from graph_memory.types import Memo, Scope
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
-_QUERY_CHARACTERS = 2000
+QUERY_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def searching(
     wanted = None if kinds is None else set(kinds)
     if wanted is not None and len(wanted) == 1:
         condition["kind"] = next(iter(wanted))
-    query = text[:_QUERY_CHARACTERS] or None
+    query = text[:QUERY_CHARACTERS] or None
     operation = SearchOp(prefix, filter=condition or None, limit=limit, offset=offset, query=query, refresh_ttl=False)
     [items] = yield StoreOps([operation])
     return [
         _found(item, memo)
         for item, memo in memos_in(items)
-        if item.namespace[: len(prefix)] == prefix and carries(memo, filter) and (wanted is None or memo.kind in wanted)
+        if item.namespace[: len(prefix)] == prefix and carries(item, filter) and (wanted is None or memo.kind in wanted)
     ]
 
 
@@ -92,6 +92,12 @@ async def asearch(
 ) -> list[Found]:
     """`search`, awaiting the store."""
     return await arun(searching(_everything(scope), query, limit=limit, filter=filter, kinds=kinds), store=store)
+
+
+def carries(item: Item, wanted: Mapping[str, Any] | None) -> bool:
+    """Whether the item's metadata holds every wanted key with an equal value."""
+    metadata = item.value.get("metadata") or {}
+    return all(metadata.get(key) == value for key, value in (wanted or {}).items())
 
 
 def _everything(scope: Scope) -> tuple[str, ...]:

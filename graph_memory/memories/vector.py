@@ -1,32 +1,37 @@
 """Vector memory: what was said, found again by meaning and by words, across threads.
 
-One memo per message. The store ranks: ours by words and, with an embedder, by meaning; a foreign `BaseStore` by whatever it
-has. A metadata filter and a memo's time of validity are checked here again, because stores differ in what they compare.
+One memo per message. The store gives candidates, by words and with an embedder by meaning; `context/ranking.py` ranks them by
+many signals. On a foreign `BaseStore` the same ranking works with what that store gives: its own score, and the memos themselves.
+A metadata filter and a memo's time of validity are checked here again, because stores differ in what they compare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langgraph.store.base import GetOp, Item, PutOp
 
+from graph_memory.context.notes import joined_terms
+from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.scoring import freshness
-from graph_memory.errors import ConfigurationError
+from graph_memory.errors import ConfigurationError, ModelError
 from graph_memory.memories.base import Memory
-from graph_memory.memories.records import clip_start, is_valid_at, line_of, memo_id, memos_of
-from graph_memory.memories.searching import Found, searching
-from graph_memory.messages import is_spoken, text_of
+from graph_memory.memories.participants import Participants, place
+from graph_memory.memories.ranked import ranked_search
+from graph_memory.memories.records import clip_start, is_valid_at, line_of, memo_id, memos_of, stored
+from graph_memory.memories.searching import Found
+from graph_memory.messages import is_spoken
 from graph_memory.namespaces import namespace
-from graph_memory.steps import Steps, StoreOps, arun, run
+from graph_memory.steps import Call, Steps, StoreOps, arun, run
 from graph_memory.types import Memo, Query, Scope, Section, Snippet, Turn
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
-INDEXED = ["text"]
-"""The field of a memo that stores index."""
+Reranker = Callable[[str, Sequence[str]], Sequence[float]]
+"""Scores texts for a question, higher is closer, on any scale: a cross-encoder's `predict`, wrapped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +40,12 @@ class VectorMemory(Memory):
 
     Attributes:
         limit: how many memos are considered for the context; the budget decides how many are shown.
+        candidates: how many memos the store is asked for; they are ranked here.
         threshold: memos that score below are not recalled, 0–1.
         roles: message types that are remembered.
+        weights: how much each ranking signal counts.
+        reranker: has the last word about the order of the best `rerank` memos. When it fails, the order stays as it was.
+        rerank: how many memos the reranker is given.
         freshness_weight: how much of the score is freshness, 0–1. Facts are not better for being new, so the default is 0
             and freshness only breaks ties.
         half_life_hours: age at which freshness has halved.
@@ -49,8 +58,12 @@ class VectorMemory(Memory):
 
     name: str = "vector"
     limit: int = 100
+    candidates: int = 200
     threshold: float = 0.0
     roles: tuple[str, ...] = ("human", "ai")
+    weights: RankingWeights = field(default_factory=RankingWeights)
+    reranker: Reranker | None = None
+    rerank: int = 50
     freshness_weight: float = 0.0
     half_life_hours: float = 168.0
     ttl_seconds: float | None = None
@@ -58,8 +71,9 @@ class VectorMemory(Memory):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.limit < 1:
-            raise ConfigurationError(f"memory {self.name!r} has limit {self.limit}: give 1 or more")
+        for name in ("limit", "candidates", "rerank"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"memory {self.name!r} has {name} {getattr(self, name)}: give 1 or more")
         if not 0 <= self.threshold <= 1 or not 0 <= self.freshness_weight <= 1:
             raise ConfigurationError(
                 f"memory {self.name!r} has threshold {self.threshold} and freshness_weight {self.freshness_weight}:"
@@ -71,11 +85,10 @@ class VectorMemory(Memory):
         """The memos that answer the newest human message, best first."""
         if not query.text.strip():
             return self.section()
-        found = yield from self._search(
-            query.scope, query.text, {**(self.filter or {}), **(query.filter or {})}, self.limit
-        )
-        ranked = self._ranked([one for one in found if is_valid_at(one.memo, query.now)], query)
-        return self.section(_snippet(one) for one in ranked)
+        wanted = {**(self.filter or {}), **(query.filter or {})}
+        found = yield from self._search(query.scope, query.text, wanted, self.limit)
+        fresh = self._freshened([one for one in found if is_valid_at(one.memo, query.now)], query)
+        return self.section(_snippet(one) for one in fresh)
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Stores one memo per message of the turn, and tells the memo before what followed it."""
@@ -84,11 +97,15 @@ class VectorMemory(Memory):
             return None
         where, seq = namespace(turn.scope, self.name), int(turn.state.get("seq", 0))
         memos = memos_of(turn, spoken, memory=self.name, first_seq=seq)
-        puts = self._puts(where, memos)
-        if turn.previous is not None and turn.previous.id:
-            key = memo_id(turn.root, turn.previous.id, self.name)
-            [before] = yield StoreOps([GetOp(where, key, refresh_ttl=False)])
-            puts = [*self._followed(where, before, text_of(spoken[0])), *puts]
+        before = memo_id(turn.root, (turn.previous.id if turn.previous else "") or "", self.name)
+        about, key = place(turn.scope, self.name)
+        answers = yield StoreOps([GetOp(about, key, refresh_ttl=False), GetOp(where, before, refresh_ttl=False)])
+        known = Participants.of(answers[0])
+        now = known.with_memos(memos)
+        followed = self._followed(where, answers[1] if turn.previous else None, memos[0])
+        puts = [*followed, *self._puts(where, memos, now, previous=before if followed else "")]
+        if now != known:
+            puts.append(PutOp(about, key, now.to_value(), index=False))
         yield StoreOps(puts)
         return {"seq": seq + len(memos)}
 
@@ -121,9 +138,29 @@ class VectorMemory(Memory):
         return await arun(self._search(scope, query, filter, limit), store=store)
 
     def _search(self, scope: Scope, text: str, wanted: Mapping[str, Any] | None, limit: int) -> Steps[list[Found]]:
-        return (yield from searching(namespace(scope, self.name), text, limit=limit, filter=wanted))
+        pool, most = max(self.candidates, limit), max(limit, self.rerank if self.reranker is not None else 0)
+        found = yield from ranked_search(
+            scope, self.name, text, pool=pool, limit=most, filter=wanted, weights=self.weights
+        )
+        if self.reranker is not None and found:
+            found = yield from self._reranked(text, found)
+        return found[:limit]
 
-    def _ranked(self, found: Sequence[Found], query: Query) -> list[Found]:
+    def _reranked(self, text: str, found: list[Found]) -> Steps[list[Found]]:
+        """The best in the reranker's order, with the scores that stood at those places before."""
+        best, rest = found[: self.rerank], found[self.rerank :]
+        try:
+            scores = yield Call(self.reranker or list, (text, [one.memo.text for one in best]))
+        except ModelError:
+            return found
+        order = sorted(range(len(best)), key=lambda i: -float(scores[i]))
+        moved = [
+            replace(best[i], score=place.score, parts={**best[i].parts, "reranker": float(scores[i])})
+            for i, place in zip(order, best, strict=True)
+        ]
+        return [*moved, *rest]
+
+    def _freshened(self, found: Sequence[Found], query: Query) -> list[Found]:
         """Above the threshold, best first; the fresher of equals first."""
         mixed = []
         for one in found:
@@ -134,20 +171,26 @@ class VectorMemory(Memory):
                 mixed.append(Found(one.memo, score, {**one.parts, "freshness": fresh}))
         return sorted(mixed, key=lambda one: (-one.score, -one.memo.said_at.timestamp(), one.memo.id))
 
-    def _puts(self, where: tuple[str, ...], memos: Sequence[Memo]) -> list[PutOp]:
+    def _puts(
+        self, where: tuple[str, ...], memos: Sequence[Memo], participants: Participants, *, previous: str
+    ) -> list[PutOp]:
         """A text that occurs twice in one batch is indexed once: LangGraph's InMemoryStore cannot embed it twice."""
-        puts, seen = [], set()
-        for memo in memos:
-            index: Any = False if memo.text in seen else INDEXED
-            seen.add(memo.text)
-            puts.append(PutOp(where, memo.id, memo.to_value(), index=index, ttl=self._ttl_minutes))
+        puts, seen, ids = [], set(), [previous, *(memo.id for memo in memos), ""]
+        for i, memo in enumerate(memos):
+            value = stored(memo, participants.speakers, previous=ids[i], following=ids[i + 2])
+            index: Any = False if value["search"] in seen else ["search"]
+            seen.add(value["search"])
+            puts.append(PutOp(where, memo.id, value, index=index, ttl=self._ttl_minutes))
         return puts
 
-    def _followed(self, where: tuple[str, ...], item: Item | None, text: str) -> list[PutOp]:
-        if item is None or item.value.get("after"):
+    def _followed(self, where: tuple[str, ...], item: Item | None, memo: Memo) -> list[PutOp]:
+        """The memo before, with what came after it."""
+        if item is None:
             return []
-        value = {**item.value, "after": clip_start(text)}
-        return [PutOp(where, item.key, value, index=INDEXED, ttl=self._ttl_minutes)]
+        after = clip_start(memo.text)
+        note = {**item.value["note"], "after": joined_terms(after)} if "note" in item.value else None
+        value = {**item.value, "after": after, "next": memo.id, **({"note": note} if note else {})}
+        return [PutOp(where, item.key, value, index=["search"], ttl=self._ttl_minutes)]
 
     @property
     def _ttl_minutes(self) -> float | None:
@@ -163,4 +206,5 @@ def _snippet(found: Found) -> Snippet:
         memo_id=memo.id,
         source_ids=(memo.source,) if memo.source else (),
         said_at=memo.said_at,
+        label=f"{memo.said_at:%Y-%m-%d}",
     )

@@ -15,17 +15,18 @@ import numpy as np
 from langgraph.store.base import SearchOp
 from numpy.typing import NDArray
 
-from graph_memory.context.ranking import Ranking, RankingWeights, Scores, bm25, fuse
+from graph_memory.context.fusion import FusionWeights, Ranking, Scores, bm25, fuse
 from graph_memory.context.words import terms
 from graph_memory.stores._embedding import Vector, size_mismatch
 from graph_memory.stores._ops import page
 from graph_memory.stores._sqlite_cache import Ids, IndexCache, Rows, Space
 from graph_memory.stores._sqlite_read import Read, Row, ages, fetch, hit, spaces_under, touched
 from graph_memory.stores._sqlite_schema import ITEM_BITS, dims
-from graph_memory.stores.hits import Hit
+from graph_memory.stores.hits import Hit, Hits, Statistics
 
 Cosines = NDArray[np.float32]
 _FIRST_CHUNK = 32
+_PAIRS = 512
 _MOST_TERMS = 256  # different words of a query that are looked up; a pasted document is no question
 
 
@@ -34,7 +35,7 @@ class Ranker:
     """What a search needs beside the operation itself."""
 
     cache: IndexCache
-    weights: RankingWeights
+    weights: FusionWeights
     where: str
 
     def search(self, connection: sqlite3.Connection, op: SearchOp, vector: Vector | None, now: int) -> Read:
@@ -49,17 +50,22 @@ class Ranker:
             ConfigurationError: the query's vector has another size than the stored ones.
         """
         spaces = spaces_under(connection, op.namespace_prefix)
-        ids, words = self._by_words(connection, spaces, op.query or "")
-        meaning = None
+        ids, words, frequencies = self._by_words(connection, spaces, op.query or "")
+        meaning, spread = None, None
         if vector is not None:
-            ids, words, meaning = self._with_meaning(connection, spaces, vector, ids, words)
+            ids, words, meaning, spread = self._with_meaning(connection, spaces, vector, ids, words)
         ranking = fuse(words=words, meaning=meaning, weights=self.weights)
         best = _best(connection, ids, ranking.relevance, op, now)
         names = {space.id: space.namespace for space in spaces}
         hits = [_hit(row, names, ids, ranking) for row in best]
-        return Read(hits, touched(best, op.refresh_ttl))
+        statistics = Statistics(sum(space.documents for space in spaces), frequencies, spread)
+        return Read(Hits(hits, statistics), touched(best, op.refresh_ttl))
 
-    def _by_words(self, connection: sqlite3.Connection, spaces: Sequence[Space], query: str) -> tuple[Ids, Scores]:
+    def _by_words(
+        self, connection: sqlite3.Connection, spaces: Sequence[Space], query: str
+    ) -> tuple[Ids, Scores, dict[str, int]]:
+        """The items that hold one of the query's words, their BM25, and in how many each word itself stands."""
+        frequencies: dict[str, int] = {}
         documents = sum(space.documents for space in spaces)
         average = sum(space.length for space in spaces) / max(documents, 1)
         ids, scores = [np.empty(0, np.int64)], [np.empty(0)]
@@ -67,16 +73,18 @@ class Ranker:
             found = [self.cache.postings(connection, space, term) for space in spaces]
             counts = np.concatenate([rows for _, rows in found]) if found else np.empty((0, 2))
             ids += [some for some, _ in found]
+            frequencies[term] = int((counts[:, 0] >= 1).sum())  # below one: in a neighbour's words only
             scores.append(bm25(counts[:, 0], counts[:, 1], documents=documents, average_length=average))
-        return _summed(np.concatenate(ids), np.concatenate(scores))
+        return *_summed(np.concatenate(ids), np.concatenate(scores)), frequencies
 
     def _with_meaning(
         self, connection: sqlite3.Connection, spaces: Sequence[Space], vector: Vector, ids: Ids, words: Scores
-    ) -> tuple[Ids, Scores, Scores]:
-        """The candidates of both indexes: their ids, BM25 (0 where no word matches) and cosine (NaN where no vector is)."""
+    ) -> tuple[Ids, Scores, Scores, tuple[float, float] | None]:
+        """The candidates of both indexes: their ids, BM25 (0 where no word matches) and cosine (NaN where no vector is), and
+        the spread of the cosines of all."""
         size = dims(connection)
         if size is None:
-            return ids, words, np.full(len(ids), np.nan)
+            return ids, words, np.full(len(ids), np.nan), None
         if size != len(vector):
             raise size_mismatch(len(vector), size, self.where)
         found = [self.cache.vectors(connection, space, size) for space in spaces]
@@ -85,7 +93,19 @@ class Ranker:
             np.concatenate([np.empty(0, np.float32), *(_cosines(rows, vector) for _, rows in found)]),
         )
         both = _union(near, ids)
-        return both, _spread(both, ids, words, 0.0), _spread(both, near, cosines, np.nan)
+        spread = _random_pairs([rows for _, rows in found])
+        return both, _spread(both, ids, words, 0.0), _spread(both, near, cosines, np.nan), spread
+
+
+def _random_pairs(matrices: Sequence[Rows]) -> tuple[float, float] | None:
+    """Mean and standard deviation of the cosine of two items, from up to 512 pairs that lie far apart."""
+    rows = max(matrices, key=len, default=None)
+    if rows is None or len(rows) < 3:
+        return None
+    at = np.arange(0, len(rows), max(1, len(rows) // _PAIRS))
+    cosines = np.einsum("ij,ij->i", rows[at], rows[(at * 7919 + len(rows) // 2) % len(rows)])
+    cosines = cosines[cosines < 0.999]  # an item and itself, or its copy
+    return (float(cosines.mean()), float(cosines.std()) or 1.0) if len(cosines) else None
 
 
 def _summed(ids: Ids, scores: Scores) -> tuple[Ids, Scores]:

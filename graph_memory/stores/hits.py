@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from langgraph.store.base import SearchItem
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a ranked search knows of everything it searched, for whoever ranks its hits further.
+
+    Attributes:
+        documents: how many indexed items there are.
+        frequencies: term of the query to the number of items that hold it.
+        spread: mean and standard deviation of the cosine of two random items; None without vectors.
+    """
+
+    documents: int
+    frequencies: Mapping[str, int]
+    spread: tuple[float, float] | None = None
+
+
+class Hits(list["Hit"]):
+    """The hits of one ranked search, best first, with the statistics of what was searched."""
+
+    def __init__(self, hits: Iterable[Hit], statistics: Statistics) -> None:
+        super().__init__(hits)
+        self.statistics = statistics
 
 
 class Hit(SearchItem):

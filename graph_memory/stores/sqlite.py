@@ -22,7 +22,7 @@ from typing import Any, Literal, Self
 
 from langgraph.store.base import BaseStore, GetOp, ListNamespacesOp, Op, PutOp, Result, TTLConfig
 
-from graph_memory.context.ranking import RankingWeights
+from graph_memory.context.fusion import FusionWeights
 from graph_memory.stores import _sqlite_read as read
 from graph_memory.stores import _sqlite_schema as schema
 from graph_memory.stores._embedding import Embedder, Vector, Vectorizer, size_mismatch
@@ -77,7 +77,7 @@ class SqliteStore(BaseStore):
         ttl: TTLConfig | None = None,
         cache_mb: float = 256.0,
         timeout_seconds: float = 10.0,
-        weights: RankingWeights | None = None,
+        weights: FusionWeights | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.path = None if path is None else str(path)
@@ -88,7 +88,7 @@ class SqliteStore(BaseStore):
         self._vectorizer = None if embed is None else Vectorizer(embed, self._dims)
         self._clock = clock
         self._ranker = Ranker(
-            IndexCache(round(positive("cache_mb", cache_mb) * 1e6)), weights or RankingWeights(), self._where
+            IndexCache(round(positive("cache_mb", cache_mb) * 1e6)), weights or FusionWeights(), self._where
         )
         self._connections = Connections(
             self.path,

@@ -292,7 +292,7 @@ def test_forget_asks_first_and_deletes_one_user_only(cli: Command):
 
     assert "nothing was deleted" in cli("forget", "ada", stdin="n\n")[1]
     assert len(cli.remembered("ada")) == 3
-    assert "forgotten: 3 items" in cli("forget", "ada", "--yes")[1]
+    assert "forgotten: 4 items" in cli("forget", "ada", "--yes")[1]
     assert cli.remembered("ada") == []
     assert len(cli.remembered("ada2")) == 3
     assert "nothing is remembered of ada" in cli("forget", "ada", "--yes")[1]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, PutOp, SearchOp
 
-from graph_memory.context.ranking import RankingWeights
+from graph_memory.context.fusion import FusionWeights
 from graph_memory.errors import ConfigurationError
 from graph_memory.stores._filters import matches
 from graph_memory.stores._ops import check
@@ -68,7 +68,7 @@ def test_a_store_says_what_it_ranks_by():
 def test_weights_decide_between_words_and_meaning():
     """The same items and question, ranked the other way round."""
     order = []
-    for weights in (RankingWeights(words=1, meaning=0), RankingWeights(words=0, meaning=1)):
+    for weights in (FusionWeights(words=1, meaning=0), FusionWeights(words=0, meaning=1)):
         with SqliteStore(None, embed=embed_concepts, weights=weights) as store:
             store.put(ADA, "said", {"text": "sleeping truck"})
             store.put(ADA, "meant", {"text": "feline"})

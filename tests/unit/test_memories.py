@@ -80,51 +80,53 @@ def test_a_memo_survives_the_store() -> None:
     assert Memo.from_value({**whole.to_value(), "of a later version": 1}) == whole
 
 
-def test_vector_memory_asks_its_own_namespace_for_the_question() -> None:
-    """One search, in the user's namespace, with the question as it was asked."""
-    request = VectorMemory(limit=7).recall(asked("where does my sister live?")).send(None)
+def stepped(memory: VectorMemory, query: Query, items: list[SearchItem]) -> Any:
+    """The memory's section, when nobody is known to take part and the store finds `items`."""
+    steps = memory.recall(query)
+    next(steps)
+    steps.send([None])
+    steps.send([items])
+    return finished(steps, [])
 
-    [search] = request.ops
-    assert (search.namespace_prefix, search.query, search.limit) == (
-        namespace(ADA, "vector"),
-        "where does my sister live?",
-        7,
-    )
+
+def test_vector_memory_asks_its_own_namespace_for_the_question() -> None:
+    """Who takes part, then one search in the user's namespace, with the question as it was asked."""
+    steps = VectorMemory(candidates=7, limit=5).recall(asked("where does my sister live?"))
+    [first] = next(steps).ops
+
+    [search] = steps.send([None]).ops
+
+    assert first.namespace[:2] == search.namespace_prefix[:2] == ("graph_memory", "user:ada:")
+    assert search.namespace_prefix == namespace(ADA, "vector")
+    assert (search.query, search.limit) == ("where does my sister live?", 7)
 
 
 def test_vector_memory_offers_the_best_first_and_the_fresher_of_equals() -> None:
-    """Score first, then freshness; each snippet can be traced to its memo."""
-    old, new, best = (
-        memo("old", "a", said_at=NOW - timedelta(days=9)),
-        memo("new", "b"),
-        memo("best", "c", speaker="Ada"),
-    )
-    steps = VectorMemory().recall(asked("x"))
-    next(steps)
+    """Score first, then freshness; each snippet can be traced to its memo, and shows its speaker under its date."""
+    old, new = memo("old", "a cat", said_at=NOW - timedelta(days=9)), memo("new", "a cat")
+    best = memo("best", "a cat on the mat", speaker="Ada")
 
-    section = finished(steps, [[hit(old, 0.5), hit(new, 0.5), hit(best, 0.9)]])
+    section = stepped(VectorMemory(), asked("which cat on which mat?"), [hit(old, 0.5), hit(new, 0.5), hit(best, 0.9)])
 
     assert [s.memo_id for s in section.snippets] == ["best", "new", "old"]
-    assert section.snippets[0].text == "[2026-01-02] Ada: c"
-    assert section.snippets[0].parts["relevance"] == 0.9
+    assert (section.snippets[0].text, section.snippets[0].label) == ("Ada: a cat on the mat", "2026-01-02")
+    assert section.snippets[0].parts["coverage"] > section.snippets[1].parts["coverage"] > 0
 
 
 def test_vector_memory_leaves_out_what_does_not_hold() -> None:
     """Below the threshold, no longer valid, of another namespace, or without the metadata asked for."""
-    fine = memo("fine", "a", metadata={"topic": "x"})
+    fine = memo("fine", "the cat", metadata={"topic": "x"})
     items = [
         hit(fine, 0.9),
-        hit(replace(fine, id="weak"), 0.1),
+        hit(replace(fine, id="weak", text="a dog"), -0.9),
         hit(replace(fine, id="over", valid_to=NOW), 0.9),
         hit(replace(fine, id="later", valid_from=NOW + timedelta(hours=1)), 0.9),
         hit(replace(fine, id="else", metadata={"topic": "y"}), 0.9),
         hit(replace(fine, id="alien"), 0.9, where=namespace(Scope("eve"), "vector")),
         SearchItem(namespace(ADA, "vector"), "junk", {"no": "memo"}, NOW, NOW, 0.9),
     ]
-    steps = VectorMemory(threshold=0.3, filter={"topic": "x"}).recall(asked("x"))
-    next(steps)
 
-    section = finished(steps, [items])
+    section = stepped(VectorMemory(threshold=0.3, filter={"topic": "x"}), asked("the cat"), items)
 
     assert [s.memo_id for s in section.snippets] == ["fine"]
 
@@ -281,7 +283,7 @@ def test_forgetting_removes_everything_of_one_user_alone(way: str) -> None:
     count = forget(store, "ada") if way == "forget" else asyncio.run(aforget(store, "ada"))
 
     left = store.search((), limit=1000)
-    assert count == before - len(left) == 8
+    assert count == before - len(left) == 10
     assert not [item for item in left if item.namespace[1] == "user:ada:"]
     assert forget(store, "ada") == 0
 

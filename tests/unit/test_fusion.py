@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.context.ranking import Ranking, RankingWeights, bm25, fuse, rarity
+from graph_memory.context.fusion import Ranking, FusionWeights, bm25, fuse, rarity
 from graph_memory.errors import ConfigurationError
 
 NAN = float("nan")
-EQUAL = RankingWeights(words=0.5, meaning=0.5)
+EQUAL = FusionWeights(words=0.5, meaning=0.5)
 
 
 def ranked(words, meaning=None, weights=EQUAL) -> Ranking:
@@ -78,8 +78,8 @@ def test_a_single_cosine_stands_for_itself():
 
 def test_a_signal_can_be_switched_off():
     """A weight of zero; when the other one has nothing to say, nothing is relevant."""
-    assert ranked([4.0, 1.0], [0.1, 0.9], RankingWeights(words=1, meaning=0)).relevance.tolist() == [1.0, 0.25]
-    assert ranked([4.0, 1.0], None, RankingWeights(words=0, meaning=1)).relevance.tolist() == [0.0, 0.0]
+    assert ranked([4.0, 1.0], [0.1, 0.9], FusionWeights(words=1, meaning=0)).relevance.tolist() == [1.0, 0.25]
+    assert ranked([4.0, 1.0], None, FusionWeights(words=0, meaning=1)).relevance.tolist() == [0.0, 0.0]
 
 
 def test_nothing_to_rank_is_fine():
@@ -92,7 +92,7 @@ def test_nothing_to_rank_is_fine():
 def test_weights_that_mean_nothing_are_refused(words, meaning):
     """At once, with the values in the message."""
     with pytest.raises(ConfigurationError, match="ranking weights"):
-        RankingWeights(words=words, meaning=meaning)
+        FusionWeights(words=words, meaning=meaning)
 
 
 SCORES = st.lists(st.tuples(st.floats(0, 50), st.floats(-1, 1) | st.just(NAN)), min_size=1, max_size=20)
@@ -101,7 +101,7 @@ SCORES = st.lists(st.tuples(st.floats(0, 50), st.floats(-1, 1) | st.just(NAN)), 
 @given(SCORES, st.floats(0, 1), st.floats(0.01, 1))
 def test_relevance_is_always_in_0_to_1(scores, words, meaning):
     """Whatever the signals and weights; and better in both signals is never worse."""
-    result = ranked(*zip(*scores, strict=True), RankingWeights(words=words, meaning=meaning))
+    result = ranked(*zip(*scores, strict=True), FusionWeights(words=words, meaning=meaning))
 
     assert ((result.relevance >= 0) & (result.relevance <= 1)).all()
     for i, (more_words, closer) in enumerate(scores):
