@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -43,7 +44,7 @@ def index(turns: Sequence[Mapping[str, Any]]) -> Search:
 
 def index_with_embedder(turns: Sequence[Mapping[str, Any]]) -> Search:
     """Stores the turns and returns a search by words and by the meaning that $BENCH_EMBEDDER sees."""
-    return _search(turns, _embedder())
+    return _search(turns, embedder())
 
 
 def context(turns: Sequence[Mapping[str, Any]]) -> MakeContext:
@@ -53,11 +54,11 @@ def context(turns: Sequence[Mapping[str, Any]]) -> MakeContext:
 
 def context_with_embedder(turns: Sequence[Mapping[str, Any]]) -> MakeContext:
     """As `context`, found by words and by meaning."""
-    return _context(turns, _embedder())
+    return _context(turns, embedder())
 
 
 def _search(turns: Sequence[Mapping[str, Any]], embed: Any) -> Search:
-    store, turn_of = _filled(turns, embed)
+    store, turn_of = filled(turns, embed)
 
     def search(query: str, k: int) -> list[str]:
         return [turn_of[found.memo.id] for found in MEMORY.search(SCOPE, query, store=store, limit=k)]
@@ -66,7 +67,7 @@ def _search(turns: Sequence[Mapping[str, Any]], embed: Any) -> Search:
 
 
 def _context(turns: Sequence[Mapping[str, Any]], embed: Any) -> MakeContext:
-    store, turn_of = _filled(turns, embed)
+    store, turn_of = filled(turns, embed)
     counter = token_counter("gpt-4")
 
     def make(query: str, budget_tokens: int) -> tuple[str, dict[str, str]]:
@@ -77,7 +78,7 @@ def _context(turns: Sequence[Mapping[str, Any]], embed: Any) -> MakeContext:
     return make
 
 
-def _filled(turns: Sequence[Mapping[str, Any]], embed: Any) -> tuple[Any, dict[str, str]]:
+def filled(turns: Sequence[Mapping[str, Any]], embed: Any) -> tuple[Any, dict[str, str]]:
     """A store in memory that holds the turns, and memo id to turn id."""
     store = open_store("sqlite://", embed=embed).__enter__()
     human = turns[0]["speaker"] if turns else ""
@@ -94,9 +95,20 @@ def _message(turn: Mapping[str, Any], human: str) -> BaseMessage:
     return made(text, id=turn["id"], name=turn["speaker"], additional_kwargs=extra)
 
 
-def _embedder() -> Any:
+def embedder() -> Any:
+    """The embedder that $BENCH_EMBEDDER names."""
     module, _, name = os.environ["BENCH_EMBEDDER"].partition(":")
     return getattr(importlib.import_module(module), name)()
+
+
+def load(place: str) -> dict[str, Any]:
+    """A data set: a gzipped JSON file, or the first one in a folder."""
+    path = Path(place)
+    if path.is_dir():
+        path = min(path.glob("*.json.gz"), default=path / "nothing.json.gz")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        data: dict[str, Any] = json.load(file)
+    return data
 
 
 def main() -> None:
@@ -111,8 +123,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data:
         parser.error("name the data set, or set BENCH_DATA")
-    with gzip.open(arguments.data, "rt", encoding="utf-8") as file:
-        data = json.load(file)
+    data = load(arguments.data)
     print(f"{'setting':<22}{'questions':>10}{'R@10':>8}{'@1000':>8}{'@2000':>8}{'ms':>8}")
     settings = {"words": (index, context)}
     if "BENCH_EMBEDDER" in os.environ:

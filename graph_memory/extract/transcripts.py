@@ -63,8 +63,8 @@ def read(path: Path, *, conversation: int | None = None) -> Iterator[Entry | Fau
 
 
 def messages(entries: Iterable[Entry], *, human: str = "") -> Iterator[BaseMessage]:
-    """Entries as LangChain messages with `id`, `name` and, in `additional_kwargs`, `said_at` (ISO 8601), `session`
-    and `conversation`, where there is one.
+    """Entries as LangChain messages with `id`, `name` and, in `additional_kwargs`, `said_at` (ISO 8601), `session`,
+    `conversation` where there is one, and `role` "person" where people speak whom no role is given.
 
     Entries without text and what tools wrote are left out: a conversation is what was said.
 
@@ -86,6 +86,8 @@ def _message(item: Entry, role: str, message_id: str) -> BaseMessage:
 
     kinds: dict[str, type[BaseMessage]] = {"human": HumanMessage, "ai": AIMessage, "system": SystemMessage}
     kwargs = {"session": _session(item)}
+    if not item.role:
+        kwargs["role"] = "person"  # people among themselves: none of them is an assistant
     if item.conversation:
         kwargs[CONVERSATION] = item.conversation
     if item.said_at is not None:

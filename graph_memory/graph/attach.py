@@ -37,8 +37,8 @@ from graph_memory.graph.state import (
     merge_memory,
     state_schema,
 )
-from graph_memory.memories.assembly import Settings, checked
 from graph_memory.memories.base import Memory
+from graph_memory.memories.planning import Settings, checked
 from graph_memory.types import Context, TokenCounter
 
 

@@ -20,8 +20,9 @@ from graph_memory.context.tokens import token_counter
 from graph_memory.graph.recalling import Desk
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
-from graph_memory.memories.assembly import Plan, Settings, arecall_all, assemble, checked, recall_all
+from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
+from graph_memory.memories.planning import Plan, Settings, checked
 from graph_memory.types import Section, TokenCounter
 
 PLAN, MERGE = "plan", "merge"

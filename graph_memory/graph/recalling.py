@@ -17,8 +17,9 @@ from langgraph.store.base import BaseStore
 
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import CONTEXT, MEMORY
-from graph_memory.memories.assembly import Plan, Settings, arecall_all, assemble, plan, recall_all
+from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
+from graph_memory.memories.planning import Plan, Settings, plan
 from graph_memory.messages import state_messages
 from graph_memory.types import Context, Section
 

@@ -20,8 +20,9 @@ from graph_memory.graph.recalling import Desk, tell
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import MEMORY
 from graph_memory.lockstep import Outcome, arun_all, run_all
-from graph_memory.memories.assembly import REMEMBERED, reason_of, traceback_of
+from graph_memory.memories.assembly import reason_of, traceback_of
 from graph_memory.memories.base import Memory
+from graph_memory.memories.planning import REMEMBERED
 from graph_memory.messages import is_final_answer, newest_human, state_messages
 from graph_memory.steps import Steps
 from graph_memory.types import Scope, Turn
