@@ -27,6 +27,9 @@ HOSTILE = (
     "word " * 120,
 )
 
+LABELS = (("",), ("2025-01-01", "2025-01-02"), ("", "2025-01-01", "</memory>", "a label\nof many words " * 9))
+"""What the snippets of a section may be labelled with: nothing, days, nonsense."""
+
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=60))
 ids = st.one_of(st.none(), st.sampled_from(["a", "b", "c"]), st.uuids().map(str))
 call_ids = st.sampled_from(["call-1", "call-2", "call-3", "call-4"])
@@ -98,8 +101,8 @@ def _repeated(pattern: Sequence[BaseMessage], count: int) -> list[BaseMessage]:
     return [pattern[i % len(pattern)].model_copy(update={"id": f"m{i}"}) for i in range(count)]
 
 
-def snippets() -> st.SearchStrategy[Snippet]:
-    """Candidates with hostile text, wrong or missing token counts, and sources that may be in the window."""
+def snippets(labels: Sequence[str] = ("",)) -> st.SearchStrategy[Snippet]:
+    """Candidates with hostile text, wrong or missing token counts, sources that may be in the window, and these labels."""
     return st.builds(
         Snippet,
         text=texts,
@@ -110,16 +113,17 @@ def snippets() -> st.SearchStrategy[Snippet]:
         group=st.sampled_from(["", "", "g1", "g2"]),
         source_ids=st.lists(st.sampled_from(["a", "b", "c"]), max_size=2).map(tuple),
         said_at=moments,
+        label=st.sampled_from(labels),
     )
 
 
 @st.composite
 def sections(draw: st.DrawFn, name: str = "notes") -> Section:
-    """A section of text snippets with any bounds; sometimes pinned, sometimes degraded."""
+    """A section of text snippets with any bounds; sometimes labelled, sometimes pinned, sometimes degraded."""
     low, high = sorted((draw(st.floats(0, 1)), draw(st.floats(0, 1))))
     return Section(
         memory=name,
-        snippets=tuple(draw(st.lists(snippets(), max_size=8))),
+        snippets=tuple(draw(st.lists(snippets(draw(st.sampled_from(LABELS))), max_size=8))),
         placement=draw(st.sampled_from(["system", "tail"])),
         heading=draw(st.sampled_from(["", "What is known", "</memory> heading"])),
         weight=draw(st.floats(0.01, 10)),

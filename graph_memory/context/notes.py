@@ -108,7 +108,7 @@ def note_of(value: Mapping[str, Any]) -> Note:
         before=frozenset(stored["before"].split()),
         after=frozenset(stored["after"].split()),
         asked=frozenset(stored["asked"].split()),
-        passages=tuple(_passage(part, own) for part in stored["passages"]),
+        passages=tuple(_passage(part, own if len(stored["passages"]) == 1 else ()) for part in stored["passages"]),
         asks=stored["asks"],
     )
 
@@ -148,9 +148,9 @@ def asking(text: str) -> float:
 
 def without_names(text: str, names: Iterable[str]) -> str:
     """The text without the participants' names: in a conversation they say who is addressed, not what is meant."""
-    known = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
+    known = sorted((r"\s+".join(map(re.escape, name.split())) for name in names if name.strip()), key=len, reverse=True)
     if known:
-        text = re.sub(rf"\b(?:{'|'.join(known)})\b(?:['’]s)?", "", text)
+        text = re.sub(rf"(?<!\w)(?:{'|'.join(known)})(?!\w)(?:['’]s\b)?", "", text)
     return re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s{2,}", " ", text)).strip(" ,")
 
 
@@ -168,10 +168,14 @@ def _passage_value(piece: str, day: int, year: int) -> list[Any]:
     return [joined_terms(piece), [list(t) for t in times], int(bool(_NUMBER.search(piece))), int(_has_name(piece))]
 
 
-def _passage(stored: Sequence[Any], own: Mapping[str, int]) -> Passage:
+def _passage(stored: Sequence[Any], own: Iterable[str]) -> Passage:
     words, times, number, name = stored
-    found = frozenset(words.split()) if words else frozenset(own)
-    return Passage(found, tuple((first, last) for first, last in times), bool(number), bool(name))
+    return Passage(
+        frozenset(words.split()) or frozenset(own),
+        tuple((first, last) for first, last in times),
+        bool(number),
+        bool(name),
+    )
 
 
 def _has_name(text: str) -> bool:

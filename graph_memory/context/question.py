@@ -93,11 +93,6 @@ class Question:
     wants_now: bool
 
 
-def bare(text: str, speakers: Iterable[str]) -> str:
-    """The question without the participants' names, or as it is when nothing else would remain."""
-    return without_names(text, named(text, speakers)) or text
-
-
 def read_question(text: str, corpus: Corpus) -> Question:
     """What the question asks for."""
     who = named(text, corpus.speakers)

@@ -27,6 +27,9 @@ REACH, DECAY = 4, 0.7
 HALF_RELEVANT = 9.0
 """The score at which a memo is about two thirds relevant; scores are sums and have no upper bound."""
 
+LEAST_DEVIATION = 0.01
+"""A smaller spread of cosines was measured on memos that are all alike, and would let the last decimals decide."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankingWeights:
@@ -130,7 +133,7 @@ def meaning(c: Candidates) -> Scores:
     if c.cosines is None:
         return np.zeros(len(c.notes))
     mean, deviation = c.corpus.spread
-    return np.nan_to_num((c.cosines - mean) / (deviation or 1.0))
+    return np.nan_to_num((c.cosines - mean) / (deviation if deviation >= LEAST_DEVIATION else 1.0))
 
 
 def speaker(c: Candidates) -> Scores:
@@ -193,12 +196,14 @@ def nearby(c: Candidates, first: Scores) -> Scores:
     likely = np.exp(first - first.max())
     likely /= likely.sum()
     around = np.zeros(len(likely))
-    place = {(note.session, note.position): i for i, note in enumerate(c.notes)}
+    place: dict[tuple[str, int], list[int]] = {}
+    for i, note in enumerate(c.notes):
+        place.setdefault((note.session, note.position), []).append(i)
     for i in np.flatnonzero(likely > 1e-5).tolist():
         note = c.notes[i]
         for distance in range(1, REACH + 1):
             for position in (note.position - distance, note.position + distance):
-                if (j := place.get((note.session, position))) is not None:
+                for j in place.get((note.session, position), ()):
                     around[j] += likely[i] * DECAY ** (distance - 1)
     return np.log1p(around * 100) / math.log(101)
 

@@ -7,6 +7,7 @@ with numeric dates that every language writes; a text in another language simply
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import date
 
@@ -24,6 +25,9 @@ SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 _COUNTED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 NUMBERS = {word: i for i, word in enumerate(_COUNTED)} | {"a": 1, "an": 1, "couple": 2, "few": 3, "several": 4}
 _UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "month": 30, "year": 365}
+_LATIN = str.maketrans("\u017f\u212a\u0130\u0131", "skIi")
+"""Letters that `re.IGNORECASE` takes for ASCII ones (long s, Kelvin, Turkish i), to those; one for one, so that spans stay."""
+
 _WEAK_MONTHS = frozenset({"may", "mar", "march", "sep"})
 
 _M = "|".join(sorted(MONTHS, key=len, reverse=True))
@@ -65,6 +69,7 @@ def absolute_times(text: str, years: Iterable[int] = ()) -> tuple[list[Interval]
         text: any text.
         years: a month or a day without a year stands for that of each of these.
     """
+    text = text.translate(_LATIN)
     if not any(character.isdigit() for character in text) and not _mentions_month(text):
         return [], []
     intervals, spans = [], []
@@ -77,9 +82,9 @@ def absolute_times(text: str, years: Iterable[int] = ()) -> tuple[list[Interval]
 
 
 def relative_times(text: str, said: int) -> list[Interval]:
-    """The intervals that expressions such as "last week" mean when they are said on day `said`."""
-    found = (interval for match in _RELATIVE.finditer(text) for interval in _relative(match, said))
-    return [(first, last) for first, last in found if 0 < first <= last < date.max.toordinal()]
+    """The intervals that expressions such as "last week" mean when they are said on day `said`, within the years 1 to 9999."""
+    found = (_relative(match, said) for match in _RELATIVE.finditer(text.translate(_LATIN)))
+    return [at for at in found if at is not None and 0 < at[0] <= at[1] <= date.max.toordinal()]
 
 
 def _mentions_month(text: str) -> bool:
@@ -111,24 +116,29 @@ def _absolute(match: re.Match[str], years: list[int]) -> Iterator[Interval | Non
         yield date(year_number, 1, 1).toordinal(), date(year_number, 12, 31).toordinal()
 
 
-def _relative(match: re.Match[str], said: int) -> Iterator[Interval]:
-    group = match.groupdict()
+def _relative(match: re.Match[str], said: int) -> Interval | None:
+    try:
+        return _meant(match.groupdict(), said)
+    except ValueError:  # before the year 1 or after 9999
+        return None
+
+
+def _meant(group: dict[str, str], said: int) -> Interval:
     if group["near"]:
-        yield _near(" ".join(group["near"].lower().split()), said)
-    elif group["which"]:
+        return _near(" ".join(group["near"].lower().split()), said)
+    if group["which"]:
         which = group["which"].lower()
         step = 1 if which in ("next", "coming") else 0 if which == "this" else -1
-        yield _stepped(group["unit"].lower(), step, said)
-    elif count := group["ago"] or group["ahead"]:
+        return _stepped(group["unit"].lower(), step, said)
+    if count := group["ago"] or group["ahead"]:
         unit = (group["ago_unit"] or group["ahead_unit"]).lower()
         middle = said + (-1 if group["ago"] else 1) * _number(count) * _UNIT_DAYS[unit]
         slack = _UNIT_DAYS[unit] // 3
-        yield middle - slack, middle + slack
-    elif group["weekday"]:
+        return middle - slack, middle + slack
+    if group["weekday"]:
         day = said - ((date.fromordinal(said).weekday() - DAYS[group["weekday"].lower()]) % 7 or 7)
-        yield day, day
-    else:
-        yield said - _number(group["span"]) * _UNIT_DAYS[group["span_unit"].lower()], said
+        return day, day
+    return said - _number(group["span"]) * _UNIT_DAYS[group["span_unit"].lower()], said
 
 
 def _near(word: str, said: int) -> Interval:
@@ -143,8 +153,8 @@ def _stepped(unit: str, step: int, said: int) -> Interval:
     """ "last", "this" or "next" (step -1, 0, 1) of a unit, as seen from day `said`."""
     day = date.fromordinal(said)
     if unit in DAYS:
-        back = (day.weekday() - DAYS[unit]) % 7 or 7
-        at = said - back if step < 0 else said + (7 - back if back != 7 or step > 0 else 0)
+        ahead = (DAYS[unit] - day.weekday()) % 7
+        at = said + ahead - 7 if step < 0 else said + (ahead or 7 * step)
         return at, at
     if unit in SEASONS:
         return _season(day.year + step, unit)
@@ -175,8 +185,7 @@ def _day(year: int, month: int, day: int) -> Interval | None:
 
 
 def _month(year: int, month: int) -> Interval:
-    after = date(year + month // 12, month % 12 + 1, 1).toordinal()
-    return date(year, month, 1).toordinal(), after - 1
+    return date(year, month, 1).toordinal(), date(year, month, monthrange(year, month)[1]).toordinal()
 
 
 def _season(year: int, season: str) -> Interval:

@@ -7,6 +7,8 @@ A metadata filter and a memo's time of validity are checked here again, because 
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +31,8 @@ from graph_memory.types import Memo, Query, Scope, Section, Snippet, Turn
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
+
+logger = logging.getLogger("graph_memory")
 
 Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 """Scores texts for a question, higher is closer, on any scale: a cross-encoder's `predict`, wrapped."""
@@ -103,7 +107,8 @@ class VectorMemory(Memory):
         known = Participants.of(answers[0])
         now = known.with_memos(memos)
         followed = self._followed(where, answers[1] if turn.previous else None, memos[0])
-        puts = [*followed, *self._puts(where, memos, now, previous=before if followed else "")]
+        seen = {str(put.value["search"]) for put in followed if put.value and "search" in put.value}
+        puts = [*followed, *self._puts(where, memos, now, previous=before if followed else "", seen=seen)]
         if now != known:
             puts.append(PutOp(about, key, now.to_value(), index=False))
         yield StoreOps(puts)
@@ -150,12 +155,16 @@ class VectorMemory(Memory):
         """The best in the reranker's order, with the scores that stood at those places before."""
         best, rest = found[: self.rerank], found[self.rerank :]
         try:
-            scores = yield Call(self.reranker or list, (text, [one.memo.text for one in best]))
-        except ModelError:
+            answer = yield Call(self.reranker or list, (text, [one.memo.text for one in best]))
+            scores = [float(score) for score in answer]
+        except (ModelError, TypeError, ValueError):
+            scores = []
+        if len(scores) != len(best) or not all(map(math.isfinite, scores)):
+            logger.warning("memory %r: the reranker failed, the order stays", self.name)
             return found
-        order = sorted(range(len(best)), key=lambda i: -float(scores[i]))
+        order = sorted(range(len(best)), key=lambda i: -scores[i])
         moved = [
-            replace(best[i], score=place.score, parts={**best[i].parts, "reranker": float(scores[i])})
+            replace(best[i], score=place.score, parts={**best[i].parts, "reranker": scores[i]})
             for i, place in zip(order, best, strict=True)
         ]
         return [*moved, *rest]
@@ -172,10 +181,16 @@ class VectorMemory(Memory):
         return sorted(mixed, key=lambda one: (-one.score, -one.memo.said_at.timestamp(), one.memo.id))
 
     def _puts(
-        self, where: tuple[str, ...], memos: Sequence[Memo], participants: Participants, *, previous: str
+        self,
+        where: tuple[str, ...],
+        memos: Sequence[Memo],
+        participants: Participants,
+        *,
+        previous: str,
+        seen: set[str],
     ) -> list[PutOp]:
         """A text that occurs twice in one batch is indexed once: LangGraph's InMemoryStore cannot embed it twice."""
-        puts, seen, ids = [], set(), [previous, *(memo.id for memo in memos), ""]
+        puts, ids = [], [previous, *(memo.id for memo in memos), ""]
         for i, memo in enumerate(memos):
             value = stored(memo, participants.speakers, previous=ids[i], following=ids[i + 2])
             index: Any = False if value["search"] in seen else ["search"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.context.fusion import Ranking, FusionWeights, bm25, fuse, rarity
+from graph_memory.context.fusion import FusionWeights, Ranking, bm25, fuse, rarity
 from graph_memory.errors import ConfigurationError
 
 NAN = float("nan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from graph_memory.context.merge import merge
 from graph_memory.context.tokens import counter_from
 from graph_memory.context.turns import history_section
 from graph_memory.errors import BudgetError
-from graph_memory.types import Context, Section, Snippet, TokenCounter
+from graph_memory.types import Context, Section, TokenCounter
 from tests.strategies import budgets, counters, long_threads, refusals, section_lists, threads
 
 WORDS = counter_from(lambda text: len(text.split()), name="words")
@@ -177,12 +178,7 @@ def test_what_is_kept_is_shown_and_what_is_dropped_is_not(thread, sections, budg
 
 
 def _marked(section: Section) -> Section:
-    snippets = tuple(
-        Snippet(
-            f"§{section.memory}{i}§ {s.text}", s.tokens, s.score, s.parts, s.memo_id, s.group, s.source_ids, s.said_at
-        )
-        for i, s in enumerate(section.snippets)
-    )
+    snippets = tuple(replace(s, text=f"§{section.memory}{i}§ {s.text}") for i, s in enumerate(section.snippets))
     return Section(section.memory, snippets, section.placement, section.heading, section.weight, section.min_share)
 
 

@@ -194,6 +194,30 @@ def test_two_equal_texts_in_one_turn_are_remembered() -> None:
     assert len(store.search(namespace(ADA, "vector"))) == 2
 
 
+def test_a_message_that_repeats_the_one_before_is_remembered() -> None:
+    """Also when the memo before is written again in the same batch, and the store cannot embed a text twice."""
+    store = InMemoryStore(index={"dims": 2, "embed": lambda texts: [[1.0, 0.0] for _ in texts], "fields": ["text"]})
+    long = "one two three four five six seven eight nine ten eleven twelve"
+    run(VectorMemory().remember(turn("hello", long)), store=store)
+
+    run(VectorMemory().remember(turn(long, first=2, previous=AIMessage(long, id="m1"))), store=store)
+
+    assert len(store.search(namespace(ADA, "vector"))) == 3
+
+
+@pytest.mark.parametrize("answer", [[1.0], None, ["x", "y"], [float("nan"), 1.0]])
+def test_a_reranker_that_answers_nonsense_changes_nothing(answer: Any) -> None:
+    """Too few scores, none, words, no numbers: the order stays as it was."""
+    store = InMemoryStore()
+    run(VectorMemory().remember(turn("a cat", "a cat on a mat")), store=store)
+
+    plain = VectorMemory().search(ADA, "which cat on which mat?", store=store)
+    again = VectorMemory(reranker=lambda query, texts: answer).search(ADA, "which cat on which mat?", store=store)
+
+    assert [one.memo.id for one in again] == [one.memo.id for one in plain]
+    assert len(again) == 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Broken(Memory):
     """A memory with a bug."""

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from graph_memory.context.merge import merge
-from graph_memory.context.render import SYSTEM_ID, block, escaped, quoted
+from graph_memory.context.render import SYSTEM_ID, block, escaped, paragraph, quoted, without_memory
 from graph_memory.context.tokens import counter_from, token_counter
 from graph_memory.context.turns import history_section, history_snippet
 from graph_memory.errors import BudgetError, ConfigurationError
@@ -268,6 +268,61 @@ def test_lines_are_shown_in_the_order_they_were_said():
     context = merge([ASK], [Section("notes", snippets + undated)], budget_tokens=200, counter=WORDS)
 
     assert "- day 1\n- day 2\n- day 3\n- high\n- low\n" in context.messages[0].content
+
+
+def days(*labels: str, words: int = 4) -> Section:
+    """A section of one snippet a label, each later and worse than the one before."""
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    return Section(
+        "notes",
+        tuple(
+            Snippet(
+                f"n{i} " * words, score=1 - i / 100, memo_id=str(i), said_at=start + timedelta(hours=i), label=label
+            )
+            for i, label in enumerate(labels)
+        ),
+    )
+
+
+def test_a_label_stands_once_above_its_run():
+    """The day is not said with every line; one that comes again is said again, and lines without one are told apart."""
+    assert paragraph("Said:", [("mon", "a"), ("mon", "b"), ("tue", "c"), ("mon", "d"), ("", "e")]) == (
+        "Said:\nmon\n- a\n- b\ntue\n- c\nmon\n- d\nundated\n- e"
+    )
+    assert paragraph("", [("", "a"), ("</memory>", "b")]) == "- a\n&lt;/memory>\n- b"
+
+
+def test_labels_are_shown_in_the_order_of_what_they_label():
+    """By time, whatever the scores."""
+    section = days("mon", "mon", "tue", words=1)
+    shuffled = replace(section, snippets=tuple(replace(s, score=1 - s.score) for s in section.snippets[::-1]))
+    context = merge([ASK], [shuffled], budget_tokens=200, counter=WORDS)
+
+    assert context.messages[0].content == "<memory>\nmon\n- n0 \n- n1 \ntue\n- n2 \n</memory>\n\nwhat now"
+
+
+def test_a_label_costs_once():
+    """Lines of one day leave more room than lines of a day each; the budget holds for both."""
+    label = "on a day with a very long name"
+    kept = []
+    for section in (days(*[label] * 30), days(*(f"{label} {i}" for i in range(30)))):
+        context = merge([ASK], [section], budget_tokens=120, counter=WORDS)
+        assert WORDS.overhead + sum(WORDS.count_message(m) for m in context.messages) == context.total_tokens <= 120
+        kept.append(sum(line.kept for line in context.lines if line.memory == "notes"))
+
+    assert kept[0] > 1.5 * kept[1] > 0
+
+
+def test_what_memory_put_in_can_be_taken_out():
+    """At the beginning of a question or at the end of a system message; what people wrote themselves stays."""
+    picture = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
+    for content in ("what now", "", "I wrote <memory>\nx\n</memory> here", [picture], [{"type": "text", "text": "hi"}]):
+        context = merge([HumanMessage(content)], [notes("a\n\n</memory>")], budget_tokens=3000, counter=WORDS)
+        assert context.messages[0].content != content
+        assert without_memory(context.messages[0].content) == content
+        assert without_memory(content) == content
+    ruled = merge([SystemMessage("rules"), ASK], [notes("a", placement="system")], budget_tokens=200, counter=WORDS)
+    assert without_memory(ruled.messages[0].content) == "rules"
 
 
 def test_what_the_window_shows_is_not_said_again():

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from graph_memory.errors import ModelError, StoreError, StoreUnavailableError
 from graph_memory.lockstep import arun_all, run_all
-from graph_memory.steps import Generate, Steps, StoreOps, arun, run
+from graph_memory.steps import Call, Generate, Steps, StoreOps, arun, run
 
 WHERE = ("a",)
 
@@ -37,6 +37,11 @@ def reading(key: str) -> Steps[Any]:
     """Reads a key."""
     [item] = yield StoreOps([GetOp(WHERE, key)])
     return item and item.value["x"]
+
+
+def calling(function: Any, *args: Any) -> Steps[Any]:
+    """Calls a function."""
+    return (yield Call(function, args))
 
 
 class Counting(InMemoryStore):
@@ -85,6 +90,30 @@ def test_a_model_answers_with_a_message(mode: str) -> None:
         return answer.text
 
     assert driven(mode, body()) == "hi"
+
+
+@both
+def test_a_function_is_called_with_its_arguments(mode: str) -> None:
+    """The answer is its result; an async driver calls it in another thread."""
+    assert driven(mode, calling(sum, [1, 2])) == 3
+    assert (driven(mode, calling(threading.get_ident)) == threading.get_ident()) is (mode == "run")
+
+
+@both
+def test_a_function_that_fails_is_a_model_error(mode: str) -> None:
+    """With the cause kept and without its words; our own errors pass as they are."""
+    with pytest.raises(ModelError, match=r"^the function failed: KeyError$") as caught:
+        driven(mode, calling({}.__getitem__, "secret words"))
+    assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(StoreUnavailableError):
+        driven(mode, calling(run, reading("k")))
+
+
+@both
+def test_a_late_function_is_given_up(mode: str) -> None:
+    """The deadline is that of the whole body."""
+    with pytest.raises(StoreUnavailableError, match="no answer within"):
+        driven(mode, calling(time.sleep, 0.2), deadline_seconds=0.02)
 
 
 @both

@@ -8,12 +8,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.context.words import STOP_WORDS, stem, terms
+from graph_memory.context.words import IRREGULAR, STOP_WORDS, stem, terms
 
 
 def test_english_words_are_stemmed_and_stop_words_dropped():
     """What remains says what the text is about."""
     assert terms("The dogs were running to the Parks, and I was with them.") == ["dog", "run", "park"]
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("I went there", "go there"),
+        ("She bought it", "buying"),
+        ("They have eaten", "eat"),
+        ("the CHILDREN's", "child"),
+        ("the women", "a woman"),
+        ("people", "a person"),
+    ],
+)
+def test_irregular_forms_are_one_term_with_their_word(text, other):
+    """A question asks "did you go", the answer says "I went"."""
+    assert terms(text) == terms(other)
+
+
+def test_irregular_forms_lead_to_words_that_lead_nowhere_else():
+    """No chains, no form that is a word of its own; ASCII, lower case, and never a stop word made of a word."""
+    assert IRREGULAR.keys().isdisjoint(IRREGULAR.values())
+    assert not STOP_WORDS & {*IRREGULAR, *IRREGULAR.values()}
+    assert all(form.isascii() and form.isalpha() and form.islower() for form in {*IRREGULAR, *IRREGULAR.values()})
+    assert {form for form, word in IRREGULAR.items() if stem(form) != stem(word)} == set()
 
 
 def test_stop_words_stay_when_there_is_nothing_else():
