@@ -31,8 +31,9 @@ layers: $(READY)   ## imports point one way
 soak: $(READY)   ## the full counts of every property test
 	@GRAPH_MEMORY_SOAK=1 $(BIN)/python -m pytest -n auto
 
-bench: $(READY)   ## every benchmark; retrieval needs BENCH_DATA=<folder>
+bench: $(READY)   ## every benchmark; those of retrieval need BENCH_DATA=<folder>
 	@for b in window merge search growth fanout; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@if [ -n "$$BENCH_DATA" ]; then $(BIN)/python -m benchmarks.retrieval && $(BIN)/python -m benchmarks.ablation; fi
 
 clean:           ## remove what the commands above made
 	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .hypothesis .import_linter_cache

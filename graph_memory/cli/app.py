@@ -139,6 +139,42 @@ def forget(
     run(Settings(memory, user), confirmed=yes)
 
 
+@app.command("eval")
+def evaluate(
+    data: Annotated[
+        list[Path], typer.Argument(metavar="DATA", help="JSON: conversations of turns and questions; or a transcript.")
+    ],
+    questions: Annotated[
+        Path | None, typer.Option("--questions", metavar="FILE", help="The questions, where DATA is a transcript.")
+    ] = None,
+    settings: Annotated[
+        list[Path] | None,
+        typer.Option("--settings", metavar="YAML...", help="Options of VectorMemory; two files are compared."),
+    ] = None,
+    by_category: Annotated[bool, typer.Option("--by-category", help="A row for each category as well.")] = False,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything, question by question.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N questions.")
+    ] = None,
+    fit: Annotated[
+        Path | None,
+        typer.Option(
+            "--fit", metavar="YAML", help="Look for weights that suit the data, write them, say if they help."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of whatever is random.")] = 0,
+    embed: Embed = None,
+) -> None:
+    """Measure how well memory finds what answers, on conversations of your own with questions about them."""
+    from graph_memory.cli.evaluate import Job, data_and_settings
+    from graph_memory.cli.evaluate import evaluate as run
+
+    file, files = data_and_settings(data, settings or ())
+    run(Settings("sqlite://", USER, embed=embed), Job(file, questions, files, by_category, json, limit, fit, seed))
+
+
 @app.command("demo-step", hidden=True)
 def demo_step(step: str, file: str, budget_tokens: int) -> None:
     """One of the demo's two processes."""
