@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from langgraph.store.base import PutOp, SearchOp
 
 from graph_memory.errors import StoreError
+from graph_memory.memories.ranked import forget_notes
 from graph_memory.namespaces import user_prefix
 from graph_memory.steps import Steps, StoreOps, arun, run
 
@@ -39,6 +40,7 @@ def _forgetting(user_id: str) -> Steps[int]:
         [items] = yield StoreOps([SearchOp(prefix, limit=_PAGE, refresh_ttl=False)])
         theirs = {(item.namespace, item.key) for item in items if item.namespace[:2] == prefix}
         if not theirs:
+            forget_notes()
             return count
         yield StoreOps([PutOp(namespace, key, None) for namespace, key in theirs])
         left = yield from _still_there(prefix, theirs)

@@ -36,6 +36,11 @@ _FOREIGN_DOCUMENTS = 500
 _notes: dict[tuple[Any, ...], Note] = {}
 
 
+def forget_notes() -> None:
+    """Drops what is kept of memos in this process, when somebody is forgotten."""
+    _notes.clear()
+
+
 def ranked_search(
     scope: Scope,
     memory: str,
