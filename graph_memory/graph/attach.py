@@ -26,7 +26,7 @@ from graph_memory.errors import ConfigurationError
 from graph_memory.graph.node import MemoryNode, turn_is_over
 from graph_memory.graph.orchestrator import recall_graph
 from graph_memory.graph.recalling import Desk, told
-from graph_memory.graph.remembering import aremember, first_cursors, remember
+from graph_memory.graph.remembering import aremember, cursors, remember
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import (
     CONTEXT,
@@ -216,9 +216,10 @@ def _recall_step(desk: Desk, name: str) -> GraphStep:
 
     def update(context: Context, state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         told(context)
-        leaving = [RemoveMessage(id=message_id) for section in context.sections for message_id in section.leaving]
+        pruned = [message_id for section in context.sections for message_id in section.leaving]
+        leaving = [RemoveMessage(id=message_id) for message_id in pruned]
         states = {section.memory: dict(section.state) for section in context.sections if section.state}
-        kept = merge_memory(first_cursors(desk, state, config), {desk.state_key: states} if states else {})
+        kept = merge_memory(cursors(desk, state, config, pruned), {desk.state_key: states} if states else {})
         return {
             CONTEXT: context,
             **({desk.messages_key: leaving} if leaving else {}),

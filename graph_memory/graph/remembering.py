@@ -7,7 +7,7 @@ and a memory that failed alone catches up alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -58,16 +58,19 @@ async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bo
     return telling.update(desk, outcomes)
 
 
-def first_cursors(desk: Desk, state: Any, config: RunnableConfig) -> dict[str, Any]:
-    """The part of the `memory` channel that says from where on a thread is remembered, for memories that are new to it.
+def cursors(desk: Desk, state: Any, config: RunnableConfig, pruned: Collection[str]) -> dict[str, Any]:
+    """The part of the `memory` channel that says from where on a thread is to be remembered.
 
-    It is written before the first answer, so that a turn is not lost when the run ends between its answer and its memory.
+    For memories that are new to the thread it is written before the first answer, so that a turn is not lost when the run ends
+    between its answer and its memory. Where the message that a memory got to is pruned, everything that stays is new to it.
     """
     messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
     states = desk.states(state)
     start = _start_of(messages, None)
     cursor = messages[start - 1].id if start else _FROM_THE_START
-    new = {m.name: {REMEMBERED: cursor} for m in desk.memories if REMEMBERED not in states.get(m.name, {})}
+    known = {m.name: states.get(m.name, {}).get(REMEMBERED) for m in desk.memories}
+    new = {name: {REMEMBERED: cursor} for name, last in known.items() if last is None}
+    new |= {name: {REMEMBERED: _FROM_THE_START} for name, last in known.items() if last in pruned}
     return {} if scope.is_empty or not new else {"root": _root(state, scope), desk.state_key: new}
 
 

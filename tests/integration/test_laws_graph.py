@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -31,10 +31,11 @@ def graph_of(node: Any, memories: list[Any], *, store: Any, saver: Any, budget_t
     return builder.compile(checkpointer=saver, store=store)
 
 
+@example(events=[("fine", 1), ("store fails", 1)], prune=True, budget_tokens=60)
 @given(
-    st.lists(st.tuples(EVENTS, st.integers(1, 25)), min_size=1, max_size=10),
-    st.booleans(),
-    st.sampled_from([60, 120, 400]),
+    events=st.lists(st.tuples(EVENTS, st.integers(1, 25)), min_size=1, max_size=10),
+    prune=st.booleans(),
+    budget_tokens=st.sampled_from([60, 120, 400]),
 )
 def test_nothing_is_lost(events: list[tuple[str, int]], prune: bool, budget_tokens: int) -> None:
     """Law 3: whatever fails, every message that was said is in the channel or in the archive, and what the assistant
