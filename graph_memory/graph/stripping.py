@@ -8,6 +8,7 @@ and replaced by the thread's own where the list replaces it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _OVERWRITE = "__overwrite__"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Stripping:
     """How to strip what a node returned.
 
@@ -38,6 +39,14 @@ class Stripping:
     own: Sequence[BaseMessage]
     handed: Sequence[BaseMessage]
     appends: bool
+
+    @functools.cached_property
+    def _own(self) -> dict[str | None, BaseMessage]:
+        return {message.id: message for message in self.own}
+
+    @functools.cached_property
+    def _handed(self) -> dict[str | None, BaseMessage]:
+        return {message.id: message for message in self.handed}
 
     def __call__(self, out: Any) -> Any:
         """The output, stripped, whatever its shape."""
@@ -59,15 +68,15 @@ class Stripping:
 
     def _new(self, returned: Sequence[Any]) -> list[Any]:
         """What is to be added: new messages, and the thread's own where the node changed them."""
-        own = {m.id: m for m in self.own}
-        return [clean for m in returned if (clean := self._clean(m)) is not None and clean is not own.get(_id(clean))]
+        cleaned = (clean for m in returned if (clean := self._clean(m)) is not None)
+        return [clean for clean in cleaned if clean is not self._own.get(_id(clean))]
 
     def _whole(self, returned: Any) -> Any:
         """What is to stand in the channel: the handed messages in the thread's own form; all of the thread when all came back."""
         if not isinstance(returned, list | tuple):
             return returned
         cleaned = [clean for m in returned if (clean := self._clean(m)) is not None]
-        if not {m.id for m in self.handed} - {SYSTEM_ID} <= {_id(m) for m in returned}:
+        if not self._handed.keys() - {SYSTEM_ID} <= {_id(m) for m in returned}:
             return cleaned
         there = {_id(m) for m in cleaned}
         removals = [m for m in cleaned if isinstance(m, RemoveMessage)]
@@ -78,13 +87,12 @@ class Stripping:
         """The thread's own message when the node left it as it was handed; the edited one without our block; None for ours."""
         if not isinstance(message, BaseMessage) or message.id is None:
             return message
-        own = next((m for m in self.own if m.id == message.id), None)
+        own, handed = self._own.get(message.id), self._handed.get(message.id)
         if isinstance(message, RemoveMessage):
-            ours = own is None and any(m.id == message.id for m in self.handed)
+            ours = own is None and handed is not None
             return None if ours or message.id == SYSTEM_ID else message
         if message.id == SYSTEM_ID:
             return None
-        handed = next((m for m in self.handed if m.id == message.id), None)
         if handed is not None and message == handed:
             return own
         if own is None:
