@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from graph_memory.memories.assembly import get_context as get_context
     from graph_memory.memories.base import Memory as Memory
     from graph_memory.memories.buffer import BufferMemory as BufferMemory
+    from graph_memory.memories.everywhere import asearch as asearch
+    from graph_memory.memories.everywhere import search as search
     from graph_memory.memories.searching import Found as Found
-    from graph_memory.memories.searching import asearch as asearch
-    from graph_memory.memories.searching import search as search
     from graph_memory.memories.vector import VectorMemory as VectorMemory
     from graph_memory.opening import open_memory as open_memory
     from graph_memory.stores import open_store as open_store
@@ -69,7 +69,8 @@ _HOMES = {
     "memories.assembly": ["aget_context", "get_context"],
     "memories.base": ["Memory"],
     "memories.buffer": ["BufferMemory"],
-    "memories.searching": ["Found", "asearch", "search"],
+    "memories.everywhere": ["asearch", "search"],
+    "memories.searching": ["Found"],
     "memories.vector": ["VectorMemory"],
     "opening": ["open_memory"],
     "stores": ["open_store"],

@@ -20,6 +20,9 @@ _PAGE = 500
 def forget(store: BaseStore, user_id: str) -> int:
     """Deletes everything of one user from the store: memos and archives, of every agent and thread.
 
+    What a thread's checkpoints hold is the checkpointer's: delete the user's threads first (`checkpointer.delete_thread`), or the
+    next turn in one of them archives again what is still in its channel.
+
     Returns:
         How many items were deleted.
 

@@ -11,7 +11,7 @@ from graph_memory.cli.graph import Answer, chat_graph, memories, model_node, rea
 from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console, quotes, sources
 from graph_memory.errors import ConfigurationError
-from graph_memory.memories.searching import search
+from graph_memory.memories.everywhere import search
 
 if TYPE_CHECKING:
     from graph_memory.extract.reader import Quote

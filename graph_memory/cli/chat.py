@@ -13,7 +13,7 @@ from graph_memory.cli.graph import Answer, chat_graph, memories, model_node, rea
 from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console, explained, memos, quotes
 from graph_memory.errors import GraphMemoryError
-from graph_memory.memories.searching import search
+from graph_memory.memories.everywhere import search
 from graph_memory.types import Scope
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ def ingest(settings: Settings, path: Path, *, conversation: int | None, human: s
     with settings.open() as memory, progress(f"remembering {path.name}", total) as advance:
         for batch in take_in(intake, [VectorMemory()], settings.scope(), memory.store):
             advance(len(batch))
-    if intake.new or intake.known or not intake.faults:
+    if skip_bad_lines or intake.new or intake.known or not intake.faults:
         console().print(summary(intake, settings))
     intake.check()
 

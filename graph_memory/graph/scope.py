@@ -49,8 +49,9 @@ def _first(*values: Any) -> Any:
 
 
 def _id(name: str, value: Any) -> str | None:
+    """The id as a string; an empty one is none, or everybody who is not signed in would share a memory."""
     if value is None or isinstance(value, str):
-        return value
+        return value or None
     if (isinstance(value, int) and not isinstance(value, bool)) or type(value).__name__ == "UUID":
         return str(value)
     raise ConfigurationError(f"{name} is a {type(value).__name__}: give a string")

@@ -59,7 +59,11 @@ class Memory:
                 f"a memory cannot be named {self.name!r}: give it a name that is not empty, has no '|' or ':' and is none"
                 f" of {', '.join(sorted(_RESERVED - {''}))}"
             )
-        if not (math.isfinite(self.weight) and self.weight > 0):
+        if self.placement not in ("system", "history", "tail"):
+            raise ConfigurationError(
+                f"memory {self.name!r} has placement {self.placement!r}: choose 'system', 'history' or 'tail'"
+            )
+        if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and self.weight > 0):
             raise ConfigurationError(
                 f"memory {self.name!r} has weight {self.weight}: a weight is a number above zero; leave the memory out to"
                 " give it nothing"

@@ -97,7 +97,16 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
     Raises:
         ConfigurationError: there are none, two share a name, or the budget is below the fixed overhead.
     """
-    found = tuple(memories)
+    try:
+        found = tuple(memories)
+    except TypeError:
+        raise ConfigurationError(
+            f"memories must be a list, got {type(memories).__name__}: put it in brackets"
+        ) from None
+    for memory in found:
+        if isinstance(memory, type) or not callable(getattr(memory, "recall", None)):
+            named = getattr(memory, "__name__", type(memory).__name__)
+            raise ConfigurationError(f"{named} is no memory: pass an instance, for example {named}()")
     if not found:
         raise ConfigurationError("no memories were given: pass at least one, for example [BufferMemory()]")
     names = [memory.name for memory in found]
@@ -105,6 +114,10 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
         if names.count(name) > 1:
             raise ConfigurationError(f"two memories are named {name!r}: give each its own, for example name='{name}_2'")
     counter = settings.counter
+    if not hasattr(counter, "count_message"):
+        raise ConfigurationError("counter must be a TokenCounter: wrap a function of texts with counter_from(function)")
+    if not isinstance(settings.budget_tokens, int) or not isinstance(settings.reserve_tokens, int):
+        raise ConfigurationError("budget_tokens and reserve_tokens must be whole numbers of tokens")
     floor = counter.overhead + counter.count_message(HumanMessage("")) + settings.reserve_tokens
     if settings.budget_tokens <= floor:
         raise ConfigurationError(

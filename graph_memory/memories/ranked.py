@@ -74,10 +74,10 @@ def ranked_search(
     beside = yield StoreOps([GetOp(where, key, refresh_ttl=False) for key in _keys_beside(results[0], found)])
     found |= {item.key: item for item in beside if item is not None}
     fitting = [item for item in found.values() if item.namespace == where and carries(item, filter)]
-    noted = [(item, note) for item in fitting if (note := _note(item)) is not None]
+    noted = [(item, note) for item in fitting if (note := note_in(item)) is not None]
     statistics = getattr(results[0], "statistics", None)
-    corpus = _corpus(corpus, statistics, asked, [note for _, note in noted])
-    return _ranked(noted, text, corpus, weights, limit)
+    corpus = corpus_of(corpus, statistics, asked, [note for _, note in noted])
+    return ranked(noted, text, corpus, weights, limit)
 
 
 def _searches(where: tuple[str, ...], asked: Question, pool: int, filter: Mapping[str, Any] | None) -> list[SearchOp]:
@@ -101,7 +101,7 @@ def _keys_beside(best: Sequence[Item], pool: Mapping[str, Item]) -> list[str]:
     return list(wanted)
 
 
-def _note(item: Item) -> Note | None:
+def note_in(item: Item) -> Note | None:
     """The item's note; None when it is no memo. Kept by content, because decoding a note takes as long as ranking it."""
     value = item.value
     try:
@@ -115,7 +115,7 @@ def _note(item: Item) -> Note | None:
     return known
 
 
-def _corpus(corpus: Corpus, statistics: Any, asked: Question, notes: Sequence[Note]) -> Corpus:
+def corpus_of(corpus: Corpus, statistics: Any, asked: Question, notes: Sequence[Note]) -> Corpus:
     """What the store knows of everything it searched; on a foreign store, what the candidates themselves tell."""
     if statistics is None:
         frequencies = {term: sum(term in note.own for note in notes) for term in asked.terms}
@@ -124,9 +124,10 @@ def _corpus(corpus: Corpus, statistics: Any, asked: Question, notes: Sequence[No
     return replace(corpus, documents=statistics.documents, frequencies=statistics.frequencies, spread=spread)
 
 
-def _ranked(
+def ranked(
     noted: Sequence[tuple[Item, Note]], text: str, corpus: Corpus, weights: RankingWeights, limit: int
 ) -> list[Found]:
+    """The `limit` best of these memos, best first, each with what the signals gave it."""
     items, notes = [item for item, _ in noted], [note for _, note in noted]
     voices = [_voices(item.value, corpus.speakers) for item in items]
     candidates = Candidates(notes, read_question(text, corpus), corpus, _cosines(items), voices)

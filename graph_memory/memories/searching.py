@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langgraph.store.base import Item, SearchOp
 
 from graph_memory.memories.records import memos_in
-from graph_memory.namespaces import namespace
-from graph_memory.steps import Steps, StoreOps, arun, run
-from graph_memory.types import Memo, Scope
-
-if TYPE_CHECKING:
-    from langgraph.store.base import BaseStore
+from graph_memory.steps import Steps, StoreOps
+from graph_memory.types import Memo
 
 QUERY_CHARACTERS = 2000
 
@@ -55,53 +51,10 @@ def searching(
     ]
 
 
-def search(
-    scope: Scope,
-    query: str,
-    *,
-    store: BaseStore,
-    kinds: Iterable[str] | None = None,
-    filter: Mapping[str, Any] | None = None,
-    limit: int = 10,
-) -> list[Found]:
-    """Looks through everything that is remembered in a scope, whichever memory keeps it.
-
-    Args:
-        scope: whose memory.
-        query: what to look for; the empty string lists.
-        store: where the memos are.
-        kinds: kinds of memo, such as "message" or "fact"; None takes all.
-        filter: metadata that a memo must carry.
-        limit: how many at most.
-
-    Raises:
-        ConfigurationError: the scope names neither a user nor a thread.
-        StoreError: the store failed.
-    """
-    return run(searching(_everything(scope), query, limit=limit, filter=filter, kinds=kinds), store=store)
-
-
-async def asearch(
-    scope: Scope,
-    query: str,
-    *,
-    store: BaseStore,
-    kinds: Iterable[str] | None = None,
-    filter: Mapping[str, Any] | None = None,
-    limit: int = 10,
-) -> list[Found]:
-    """`search`, awaiting the store."""
-    return await arun(searching(_everything(scope), query, limit=limit, filter=filter, kinds=kinds), store=store)
-
-
 def carries(item: Item, wanted: Mapping[str, Any] | None) -> bool:
     """Whether the item's metadata holds every wanted key with an equal value."""
     metadata = item.value.get("metadata") or {}
     return all(metadata.get(key) == value for key, value in (wanted or {}).items())
-
-
-def _everything(scope: Scope) -> tuple[str, ...]:
-    return namespace(scope, "any")[:3]
 
 
 def _found(item: Item, memo: Memo) -> Found:

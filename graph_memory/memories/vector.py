@@ -76,14 +76,29 @@ class VectorMemory(Memory):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("limit", "candidates", "rerank"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"memory {self.name!r} has {name} {getattr(self, name)}: give 1 or more")
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ConfigurationError(
+                    f"memory {self.name!r} has {name} {getattr(self, name)}: give a whole number, 1 or more"
+                )
+        if self.placement == "history":
+            raise ConfigurationError(
+                f"memory {self.name!r} cannot be placed as history: only whole turns can, as BufferMemory"
+            )
+        if not self.roles or not set(self.roles) <= {"human", "ai"}:
+            raise ConfigurationError(f"memory {self.name!r} has roles {self.roles}: choose from 'human' and 'ai'")
+        if self.ttl_seconds is not None and not self.ttl_seconds > 0:
+            raise ConfigurationError(
+                f"memory {self.name!r} has ttl_seconds={self.ttl_seconds}: give seconds above 0, or None"
+            )
         if not 0 <= self.threshold <= 1 or not 0 <= self.freshness_weight <= 1:
             raise ConfigurationError(
                 f"memory {self.name!r} has threshold {self.threshold} and freshness_weight {self.freshness_weight}:"
                 " both lie in 0–1"
             )
-        freshness(0.0, self.half_life_hours)
+        if not self.half_life_hours > 0:
+            raise ConfigurationError(
+                f"memory {self.name!r} has half_life_hours {self.half_life_hours}: give hours above 0"
+            )
 
     def recall(self, query: Query) -> Steps[Section]:
         """The memos that answer the newest human message, best first."""

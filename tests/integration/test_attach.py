@@ -791,6 +791,9 @@ def prune_by_addition() -> None:
         (lambda: plain(Assistant(), [BufferMemory(weight=0)]), "weight is a number above zero"),
         (lambda: plain(Assistant(), [BufferMemory(weight=-1)]), "weight is a number above zero"),
         (lambda: plain(Assistant(), [BufferMemory(name="plan")]), "cannot be named 'plan'"),
+        (lambda: plain(Assistant(), [BufferMemory]), r"BufferMemory is no memory: pass an instance"),
+        (lambda: plain(Assistant(), BufferMemory()), "put it in brackets"),
+        (lambda: plain(Assistant(), counter=len), "counter_from"),
         (lambda: plain(Assistant(), budget_tokens=5), "leaves no room"),
     ],
 )

@@ -29,6 +29,7 @@ from graph_memory import (
     aget_context,
     forget,
     get_context,
+    open_store,
     search,
 )
 from graph_memory.memories.records import memo_id
@@ -280,6 +281,14 @@ def test_get_context_finds_what_was_remembered() -> None:
     assert [m.content for m in again.messages] == [m.content for m in alone.messages]
 
 
+def test_search_finds_the_line_and_not_the_answer_beside_it() -> None:
+    """A short neighbour that repeats nothing of the question does not come first."""
+    with open_store("sqlite://") as store:
+        run(VectorMemory().remember(turn("My sister Ines lives in Ghent.", "ok", "I like tea.", "ok")), store=store)
+
+        assert search(ADA, "sister", store=store)[0].memo.text == "My sister Ines lives in Ghent."
+
+
 def test_search_looks_through_everything_of_a_scope() -> None:
     """Whichever memory keeps it; nothing of another user."""
     store = InMemoryStore()
@@ -320,6 +329,11 @@ def test_forgetting_removes_everything_of_one_user_alone(way: str) -> None:
         (lambda: BufferMemory(flush_tokens=-1), "flush_tokens=-1"),
         (lambda: VectorMemory(threshold=2), "threshold 2"),
         (lambda: VectorMemory(limit=0), "limit 0"),
+        (lambda: VectorMemory(limit=1.5), "limit 1.5"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(placement="history"), "cannot be placed as history"),
+        (lambda: VectorMemory(placement="bottom"), "placement 'bottom'"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(roles=("user",)), "roles"),
+        (lambda: VectorMemory(ttl_seconds=-1), "ttl_seconds=-1"),
         (lambda: VectorMemory(half_life_hours=0), "half_life_hours"),
         (lambda: VectorMemory(weight=float("nan")), "weight nan"),
         (lambda: VectorMemory(min_share=0.9, max_share=0.1), "min_share 0.9"),
