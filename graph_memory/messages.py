@@ -16,7 +16,6 @@ from langchain_core.messages import (
     BaseMessage,
     BaseMessageChunk,
     HumanMessage,
-    ToolMessage,
     convert_to_messages,
     message_chunk_to_message,
 )
@@ -65,11 +64,6 @@ def is_final_answer(message: BaseMessage) -> bool:
 def is_spoken(message: BaseMessage) -> bool:
     """Whether somebody said something: a human's or the assistant's message with text; not tools, not the system."""
     return isinstance(message, HumanMessage | AIMessage) and bool(text_of(message).strip())
-
-
-def is_failure(message: BaseMessage) -> bool:
-    """Whether the message reports an error; such texts never become memories (law 3)."""
-    return isinstance(message, ToolMessage) and message.status == "error"
 
 
 def newest_human(messages: Sequence[BaseMessage]) -> int:

@@ -7,7 +7,7 @@ Times are timezone-aware UTC datetimes. Scores and importance are in 0–1, high
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -203,10 +203,6 @@ class Section:
     leaving: tuple[str, ...] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
     elapsed_ms: float = 0.0
-
-    def with_degraded(self, reason: str) -> Section:
-        """The same section, empty, with the reason."""
-        return replace(self, snippets=(), degraded=reason)
 
 
 @dataclass(frozen=True, slots=True)
