@@ -16,9 +16,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from graph_memory.errors import GraphMemoryError, ModelError, StoreError, StoreUnavailableError
+from graph_memory.models import ChatModel, resolved, structured
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
     from langgraph.store.base import Op
 
@@ -32,9 +32,9 @@ class StoreOps(NamedTuple):
 
 
 class Generate(NamedTuple):
-    """Asks a chat model; the answer is its message, or a validated object when a schema is given."""
+    """Asks a chat model; the answer is its message, or a validated object of the schema (a pydantic class) when one is given."""
 
-    model: BaseChatModel
+    model: ChatModel
     messages: Sequence[BaseMessage]
     schema: type[Any] | None = None
 
@@ -138,7 +138,9 @@ def _answer(request: Request, store: Batches | None) -> Any:
         return _translated(StoreError, "the store", lambda: batch(request.ops))
     if isinstance(request, Call):
         return _translated(ModelError, "the function", lambda: request.function(*request.args))
-    return _translated(ModelError, "the model", lambda: _asked(request).invoke(list(request.messages), _QUIET))
+    return _checked(
+        request, _translated(ModelError, "the model", lambda: _asked(request).invoke(list(request.messages), _QUIET))
+    )
 
 
 async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
@@ -151,7 +153,10 @@ async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
         return await _atranslated(
             ModelError, "the function", lambda: asyncio.to_thread(request.function, *request.args)
         )
-    return await _atranslated(ModelError, "the model", lambda: _asked(request).ainvoke(list(request.messages), _QUIET))
+    return _checked(
+        request,
+        await _atranslated(ModelError, "the model", lambda: _asked(request).ainvoke(list(request.messages), _QUIET)),
+    )
 
 
 # LangGraph's tag that keeps a memory's own model calls out of `stream_mode="messages"`.
@@ -159,7 +164,12 @@ _QUIET: Any = {"tags": ["nostream"]}
 
 
 def _asked(request: Generate) -> Any:
-    return request.model if request.schema is None else request.model.with_structured_output(request.schema)
+    model = resolved(request.model)
+    return model if request.schema is None else model.with_structured_output(request.schema, include_raw=True)
+
+
+def _checked(request: Generate, answer: Any) -> Any:
+    return answer if request.schema is None else structured(answer, request.schema)
 
 
 def _needed(store: Any) -> Any:

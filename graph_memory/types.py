@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Placement = Literal["system", "history", "tail"]
 """Where a section goes: into the system message, between it and the newest turn, or before the newest human message."""
 
+Feeds = Literal["turn", "overflow"]
+"""What a memory takes in: every turn when it is over, or what leaves the window of recent turns (the waterfall)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -293,6 +296,8 @@ class Query:
         settled: id of the last message that every memory of the node has taken in; None when there is none.
         history_tokens: tokens that history may fill, the newest turn included.
         filter: metadata that a memo must carry to be recalled.
+        overflowed: how many of the first messages have left the window, because every memory that feeds on overflow has
+            taken them in; None when no memory of the node does.
     """
 
     scope: Scope
@@ -308,6 +313,7 @@ class Query:
     settled: str | None = None
     history_tokens: int = 0
     filter: Mapping[str, Any] | None = None
+    overflowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +323,12 @@ class Turn:
     Attributes:
         scope: whose memory.
         messages: the turn's messages, beginning with the human one; with those of earlier turns that were never
-            remembered (a run that failed) before them.
+            remembered (a run that failed) before them. For a memory that feeds on overflow: the messages that leave the
+            window, whole turns.
         previous: the message before `messages`, if any.
         root: id of the thread's root.
         now: the time of remembering; a message's own time stands in `additional_kwargs["said_at"]` (ISO 8601).
+        counter: how tokens are counted.
         state: this memory's own part of the thread's `memory` channel.
     """
 
@@ -330,3 +338,4 @@ class Turn:
     now: datetime
     previous: BaseMessage | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    counter: TokenCounter | None = None

@@ -6,7 +6,7 @@ plan → one node per memory → merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -23,7 +23,7 @@ from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChan
 from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import Plan, Settings, checked
-from graph_memory.types import Section, TokenCounter
+from graph_memory.types import Context, Section, TokenCounter
 
 PLAN, MERGE = "plan", "merge"
 
@@ -127,7 +127,7 @@ def _merge_step(desk: Desk) -> GraphStep:
         if missing:
             again = recall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories], desk.settings)}
+        return {CONTEXT: _merged(desk, made, found)}
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         made, found = _planned(desk, state, config), dict(state.get("sections") or {})
@@ -135,9 +135,13 @@ def _merge_step(desk: Desk) -> GraphStep:
         if missing:
             again = await arecall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: assemble(made, [found[memory.name] for memory in desk.memories], desk.settings)}
+        return {CONTEXT: _merged(desk, made, found)}
 
     return GraphStep(call, acall, name=MERGE)
+
+
+def _merged(desk: Desk, made: Plan, found: Mapping[str, Section]) -> Context:
+    return assemble(made, [found[memory.name] for memory in desk.memories], desk.settings, desk.memories)
 
 
 def _planned(desk: Desk, state: dict[str, Any], config: RunnableConfig) -> Plan:

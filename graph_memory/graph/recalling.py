@@ -93,7 +93,7 @@ class Desk:
         """
         made = self.plan(state, config)
         sections = recall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
-        return told(assemble(made, sections, self.settings))
+        return told(assemble(made, sections, self.settings, self.memories))
 
     async def arecall(self, state: Any, config: RunnableConfig) -> Context:
         """The inline mode: every memory asked at once, in one round trip.
@@ -103,7 +103,7 @@ class Desk:
         """
         made = self.plan(state, config)
         sections = await arecall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
-        return told(assemble(made, sections, self.settings))
+        return told(assemble(made, sections, self.settings, self.memories))
 
     def again(self, context: Context, state: Any, config: RunnableConfig) -> Context:
         """The context for a longer turn from what was retrieved at its start: a tool loop retrieves once.
@@ -111,7 +111,7 @@ class Desk:
         Raises:
             BudgetError: what must be shown exceeds the budget.
         """
-        return assemble(self.plan(state, config), context.sections, self.settings)
+        return assemble(self.plan(state, config), context.sections, self.settings, self.memories)
 
 
 def was_sent(config: RunnableConfig) -> bool:

@@ -22,7 +22,7 @@ from graph_memory.graph.state import MEMORY
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.assembly import reason_of, traceback_of
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import REMEMBERED
+from graph_memory.memories.planning import REMEMBERED, overflow_of, start_after
 from graph_memory.messages import is_final_answer, newest_human, state_messages
 from graph_memory.steps import Steps
 from graph_memory.types import Scope, Turn
@@ -69,7 +69,10 @@ def cursors(desk: Desk, state: Any, config: RunnableConfig, pruned: Collection[s
     start = _start_of(messages, None)
     cursor = messages[start - 1].id if start else _FROM_THE_START
     known = {m.name: states.get(m.name, {}).get(REMEMBERED) for m in desk.memories}
-    new = {name: {REMEMBERED: cursor} for name, last in known.items() if last is None}
+    fed = {m.name for m in desk.memories if m.feeds == "overflow"}
+    new = {
+        name: {REMEMBERED: _FROM_THE_START if name in fed else cursor} for name, last in known.items() if last is None
+    }
     new |= {name: {REMEMBERED: _FROM_THE_START} for name, last in known.items() if last in pruned}
     return {} if scope.is_empty or not new else {"root": _root(state, scope), desk.state_key: new}
 
@@ -113,10 +116,11 @@ def _turn_start(messages: Sequence[BaseMessage], index: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Telling:
-    """What the memories are told: the thread, from which message on each, and the bodies that take it in."""
+    """What the memories are told: the thread, from which message to which each, and the bodies that take it in."""
 
     messages: Sequence[BaseMessage]
     first: Mapping[str, int]
+    end: Mapping[str, int]
     bodies: Mapping[str, Steps[Any]]
     root: str
     aside: bool
@@ -129,7 +133,7 @@ class _Telling:
                 continue
             outcome, first = outcomes[memory.name], self.first[memory.name]
             if outcome.error is None:
-                states[memory.name] = {**(outcome.value or {}), REMEMBERED: self.messages[-1].id}
+                states[memory.name] = {**(outcome.value or {}), REMEMBERED: self.messages[self.end[memory.name] - 1].id}
             else:
                 states[memory.name] = {REMEMBERED: self.messages[first - 1].id if first else _FROM_THE_START}
             _tell_remembered(desk, memory, outcome)
@@ -137,20 +141,25 @@ class _Telling:
 
 
 def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
-    messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
-    root, states, now = _root(state, scope), desk.states(state), datetime.now(UTC)
-    first, bodies = {}, {}
-    for memory in [] if scope.is_empty else desk.memories:
-        if aside and memory.placement == "history":
+    made, states = desk.plan(state, config), desk.states(state)
+    root, messages = _root(state, made.scope), made.messages
+    overflow = overflow_of(made, desk.memories, desk.settings)
+    first, end, bodies = {}, {}, {}
+    for memory in [] if made.scope.is_empty else desk.memories:
+        is_fed = memory.feeds == "overflow"
+        if aside and (is_fed or memory.placement == "history"):
             continue
         mine = states.get(memory.name, {})
-        start = _start_of(messages, mine.get(REMEMBERED))
-        told = tuple(message for message in messages[start:] if message.type != "system")
+        last = mine.get(REMEMBERED)
+        start = (start_after(messages, last) or 0) if is_fed else _start_of(messages, last)
+        stop = overflow if is_fed else len(messages)
+        told = tuple(message for message in messages[start:stop] if message.type != "system")
         if told:
             previous = messages[start - 1] if start else None
-            first[memory.name] = start
-            bodies[memory.name] = memory.remember(Turn(scope, told, root, now, previous, mine))
-    return _Telling(messages, first, bodies, root, aside)
+            first[memory.name], end[memory.name] = start, stop
+            turn = Turn(made.scope, told, root, datetime.now(UTC), previous, mine, desk.settings.counter)
+            bodies[memory.name] = memory.remember(turn)
+    return _Telling(messages, first, end, bodies, root, aside)
 
 
 def _tell_remembered(desk: Desk, memory: Memory, outcome: Outcome) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -89,8 +90,8 @@ def traceback_of(error: Exception) -> Exception | None:
     return error
 
 
-def assemble(plan: Plan, sections: Sequence[Section], settings: Settings) -> Context:
-    """The context that the LLM node receives.
+def assemble(plan: Plan, sections: Sequence[Section], settings: Settings, memories: Sequence[Memory]) -> Context:
+    """The context that the LLM node receives; sections that are too long are cut by their memory's `truncate`, if it has one.
 
     Raises:
         BudgetError: what must be shown exceeds the budget.
@@ -103,8 +104,13 @@ def assemble(plan: Plan, sections: Sequence[Section], settings: Settings) -> Con
         counter=settings.counter,
         turn_id=plan.turn_id,
         node=settings.node,
+        truncate={m.name: partial(_truncated, m, settings.counter) for m in memories if m.cuts},
     )
     return replace(context, made_for=settings.made_for(plan.messages))
+
+
+def _truncated(memory: Memory, counter: TokenCounter, section: Section, max_tokens: int) -> Section:
+    return memory.truncate(section, max_tokens, counter)
 
 
 def get_context(
@@ -141,7 +147,7 @@ def get_context(
     made = plan(
         memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
     )
-    return assemble(made, recall_all(made, memories, store, settings), settings)
+    return assemble(made, recall_all(made, memories, store, settings), settings, memories)
 
 
 async def aget_context(
@@ -167,7 +173,7 @@ async def aget_context(
     made = plan(
         memories, asked, scope=scope, settings=settings, has_store=store is not None, is_whole=False, filter=filter
     )
-    return assemble(made, await arecall_all(made, memories, store, settings), settings)
+    return assemble(made, await arecall_all(made, memories, store, settings), settings, memories)
 
 
 def _asked(messages: Sequence[BaseMessage], query: str) -> list[BaseMessage]:

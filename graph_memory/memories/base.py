@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories import assembly
-from graph_memory.types import Context, Placement, Query, Scope, Section, Snippet, TokenCounter, Turn
+from graph_memory.types import Context, Feeds, Placement, Query, Scope, Section, Snippet, TokenCounter, Turn
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -35,6 +35,8 @@ class Memory:
         priority: who is cut first at equal pressure; higher keeps longer.
         pinned: never cut. What is pinned must fit, or the call fails with `BudgetError`.
         required: a failure of this memory fails the call, instead of leaving its section empty.
+        placement: where its section goes.
+        feeds: whether it is told every turn, or what leaves the window of recent turns.
         deadline_seconds: how long recall may take before the call goes on without it; None waits for ever.
         remember_deadline_seconds: how long remembering may take before the run goes on; the next turn makes up for it.
     """
@@ -50,6 +52,7 @@ class Memory:
     pinned: bool = False
     required: bool = False
     placement: Placement = "tail"
+    feeds: Feeds = "turn"
     deadline_seconds: float | None = 5.0
     remember_deadline_seconds: float | None = 30.0
 
@@ -63,6 +66,8 @@ class Memory:
             raise ConfigurationError(
                 f"memory {self.name!r} has placement {self.placement!r}: choose 'system', 'history' or 'tail'"
             )
+        if self.feeds not in ("turn", "overflow"):
+            raise ConfigurationError(f"memory {self.name!r} has feeds={self.feeds!r}: choose 'turn' or 'overflow'")
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and self.weight > 0):
             raise ConfigurationError(
                 f"memory {self.name!r} has weight {self.weight}: a weight is a number above zero; leave the memory out to"
@@ -86,6 +91,26 @@ class Memory:
         """Takes in a finished turn; returns the thread-scoped state to merge into this memory's own, or None."""
         yield from ()
         return None
+
+    def overflow(self, query: Query) -> int:
+        """How many of the query's first messages leave the window, as far as this memory has a say in it; pure.
+
+        Memories that feed on overflow are told of them, and from then on the window begins after them. It is a whole number of
+        turns, counted from `query.overflowed` on.
+        """
+        return query.overflowed or 0
+
+    def truncate(self, section: Section, max_tokens: int, counter: TokenCounter) -> Section:
+        """The section cut to `max_tokens` in this memory's own way; the merge calls it for memories that define it.
+
+        Without it whole groups of snippets go, the lowest score first.
+        """
+        return section
+
+    @property
+    def cuts(self) -> bool:
+        """Whether this memory has a `truncate` of its own."""
+        return type(self).truncate is not Memory.truncate
 
     @property
     def prunes(self) -> bool:

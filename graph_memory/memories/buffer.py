@@ -80,18 +80,10 @@ class BufferMemory(Memory):
         """The window over the archive's turns and the channel's."""
         archive = Archive.of(query.scope, self.name, self.ttl_seconds) if query.has_store else None
         earlier = (yield from self._earlier(query, archive)) if archive else []
-        messages = [*(message for turn in earlier for message in turn), *query.messages]
-        limit = self.tokens if self.tokens is not None else query.history_tokens
-        window, start = history_section(
-            messages,
-            memory=self.name,
-            limit_tokens=limit,
-            turns=self.turns,
-            seconds=self.seconds,
-            flush_tokens=limit // 5 if self.flush_tokens is None else self.flush_tokens,
-            counter=query.counter,
-            now=query.now,
-        )
+        gone = query.overflowed or 0
+        messages = [*(message for turn in earlier for message in turn), *query.messages[gone:]]
+        # Where memories feed on overflow, only they empty the window: what they have not taken in stays as long as it fits.
+        window, start = self._window(messages, query, flush=query.overflowed is None)
         section = self.section(window.snippets)
         if archive is None:
             return replace(section, degraded=_NOT_PRUNED) if self.prune else section
@@ -107,6 +99,26 @@ class BufferMemory(Memory):
         if archive is not None:
             yield from archive.append(split_turns(turn.messages))
         return None
+
+    def overflow(self, query: Query) -> int:
+        """What a batch of `flush_tokens` takes out of the window once it is too long."""
+        gone = query.overflowed or 0
+        _, start = self._window(query.messages[gone:], query, flush=True)
+        return gone + start
+
+    def _window(self, messages: Sequence[BaseMessage], query: Query, *, flush: bool) -> tuple[Section, int]:
+        limit = self.tokens if self.tokens is not None else query.history_tokens
+        flush_tokens = limit // 5 if self.flush_tokens is None else self.flush_tokens
+        return history_section(
+            messages,
+            memory=self.name,
+            limit_tokens=limit,
+            turns=self.turns,
+            seconds=self.seconds,
+            flush_tokens=flush_tokens if flush else 0,
+            counter=query.counter,
+            now=query.now,
+        )
 
     def _earlier(self, query: Query, archive: Archive) -> Steps[list[Messages]]:
         """Archived turns that may be in the window: those that were pruned, or all when no checkpointer keeps the thread."""

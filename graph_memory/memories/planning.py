@@ -58,6 +58,7 @@ class Plan:
         states: each memory's own part of the thread's `memory` channel, by name.
         history_tokens: tokens that history may fill, the newest turn included. It depends on settings and on the system
             messages only, never on what else was found, so that the window's start does not wander (law 8).
+        overflowed: how many of the first messages every memory that feeds on overflow has taken in; None without one.
     """
 
     scope: Scope
@@ -71,6 +72,7 @@ class Plan:
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settled: str | None = None
     filter: Mapping[str, Any] | None = None
+    overflowed: int | None = None
 
     def query(self, memory: Memory, settings: Settings) -> Query:
         """What `memory` is asked."""
@@ -88,6 +90,7 @@ class Plan:
             settled=self.settled,
             history_tokens=self.history_tokens,
             filter=self.filter,
+            overflowed=self.overflowed,
         )
 
 
@@ -154,7 +157,33 @@ def plan(
         states=states or {},
         settled=_settled(memories, messages, states or {}),
         filter=filter,
+        overflowed=_overflowed(memories, messages, states or {}),
     )
+
+
+def overflow_of(plan: Plan, memories: Sequence[Memory], settings: Settings) -> int:
+    """How many of the first messages are to leave the window: as many as the memory says that wants the fewest shown."""
+    if plan.overflowed is None:
+        return 0
+    return max(memory.overflow(plan.query(memory, settings)) for memory in memories)
+
+
+def start_after(messages: Sequence[BaseMessage], last: str | None) -> int | None:
+    """Index after the message with id `last`, looked for from the end, where it usually is; None when it is not there."""
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index].id == last:
+            return index + 1
+    return None
+
+
+def _overflowed(
+    memories: Sequence[Memory], messages: Sequence[BaseMessage], states: Mapping[str, Mapping[str, Any]]
+) -> int | None:
+    """Where the slowest of the memories that feed on overflow has got to: what it has not taken in stays in the window."""
+    fed = [memory.name for memory in memories if memory.feeds == "overflow"]
+    if not fed:
+        return None
+    return min(start_after(messages, states.get(name, {}).get(REMEMBERED)) or 0 for name in fed)
 
 
 def _settled(

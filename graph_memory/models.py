@@ -1,0 +1,108 @@
+"""Chat models as memories use them: any LangChain model, or its name; and what counts as an answer.
+
+A memory must not keep what a model says when it declines, says nothing, or calls a tool instead. Structured answers are checked
+against their schema, whichever way the provider makes them.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+from graph_memory.errors import ConfigurationError, MissingExtraError, ModelError
+from graph_memory.messages import text_of
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
+
+ChatModel: TypeAlias = Union["BaseChatModel", str]
+"""A LangChain chat model, or a name that `init_chat_model` knows, such as "openai:gpt-4o-mini"."""
+
+_DECLINED = re.compile(
+    r"\A\W*(?:i(?:\W?m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|as an ai\b"
+    r"|(?:unfortunately, )?i (?:cannot|can\W?t|am unable|am not able))",
+    re.IGNORECASE,
+)
+_LONGEST_REFUSAL = 400
+"""Characters: a longer text that begins with an apology has something to say after it."""
+
+
+def checked_model(model: ChatModel | None, memory: str) -> None:
+    """Refuses early what is no chat model, before a graph is built with it.
+
+    Raises:
+        ConfigurationError: it is neither a model nor the name of one.
+        MissingExtraError: it is a name, and `langchain`, which resolves names, is not installed.
+    """
+    if isinstance(model, str):
+        if not model.strip():
+            raise ConfigurationError(
+                f"memory {memory!r} has an empty model name: give one, for example 'openai:gpt-4o-mini'"
+            )
+        _init_chat_model()
+    elif model is not None and not callable(getattr(model, "invoke", None)):
+        raise ConfigurationError(
+            f"memory {memory!r} has a model of type {type(model).__name__}: give a LangChain chat model, or a name such as"
+            " 'openai:gpt-4o-mini'"
+        )
+
+
+@functools.lru_cache(maxsize=32)
+def named_model(name: str) -> BaseChatModel:
+    """The model of that name, made when it is first used and kept.
+
+    Raises:
+        MissingExtraError: `langchain` is not installed.
+        ModelError: the name is unknown, its package or its key is missing.
+    """
+    make = _init_chat_model()
+    try:
+        model: BaseChatModel = make(name)
+    except Exception as exc:  # every provider has its own; it names what is missing
+        raise ModelError(f"the model {name!r} cannot be used: {type(exc).__name__}: {exc}") from exc
+    return model
+
+
+def resolved(model: ChatModel) -> Any:
+    """The model itself, whether given or named."""
+    return named_model(model) if isinstance(model, str) else model
+
+
+def answer_text(message: BaseMessage) -> str:
+    """What the model said, stripped.
+
+    Raises:
+        ModelError: it said nothing, called a tool instead, or declined.
+    """
+    text = text_of(message).strip()
+    if not text:
+        called = getattr(message, "tool_calls", None)
+        raise ModelError("the model called a tool instead of answering" if called else "the model answered nothing")
+    if len(text) <= _LONGEST_REFUSAL and _DECLINED.match(text):
+        raise ModelError("the model declined to answer")
+    return text
+
+
+def structured(answer: Any, schema: type[Any]) -> Any:
+    """The validated object in what `with_structured_output(schema, include_raw=True)` gave.
+
+    Raises:
+        ModelError: there is none, or it does not fit the schema.
+    """
+    parsed = answer.get("parsed") if isinstance(answer, dict) and "parsed" in answer else answer
+    if isinstance(parsed, schema):
+        return parsed
+    error = answer.get("parsing_error") if isinstance(answer, dict) else None
+    raise ModelError(f"the model gave no valid {schema.__name__}") from (
+        error if isinstance(error, Exception) else None
+    )
+
+
+def _init_chat_model() -> Any:
+    try:
+        from langchain.chat_models import init_chat_model
+    except ImportError as exc:
+        raise MissingExtraError("a model given by name", "agents") from exc
+    return init_chat_model
