@@ -60,7 +60,13 @@ def token_counter(model: str | None = None) -> TokenCounter:
     for name in encodings_for(model):
         if is_local(name):
             return _tiktoken_counter(name)
-    return _estimate_counter(_characters_per_token(model or ""))
+    return _estimate_counter(characters_per_token(model or ""))
+
+
+def estimating_counter(characters_per_token: float, *, note: str = "") -> TokenCounter:
+    """A counter that estimates at that many characters a token, with a cache of its own; `note` ends its name."""
+    name = f"estimate:{characters_per_token} characters a token{note}"
+    return CachedCounter(name, False, REPLY_TOKENS, estimator(characters_per_token), count_fields)
 
 
 def counter_from(function: Callable[[str], int], *, name: str = "", exact: bool = True) -> TokenCounter:
@@ -131,7 +137,8 @@ def _call_tokens(call: Mapping[str, Any], count_text: Callable[[str], int]) -> i
     return CALL_TOKENS + count_text(call.get("name") or "") + count_text(text) + count_text(call.get("id") or "")
 
 
-def _characters_per_token(model: str) -> float:
+def characters_per_token(model: str) -> float:
+    """What an estimate for `model` starts from."""
     lowered = model.lower()
     return next((v for k, v in CHARACTERS_PER_TOKEN.items() if k in lowered), DEFAULT_CHARACTERS_PER_TOKEN)
 
@@ -142,9 +149,8 @@ def _tiktoken_counter(encoding: str) -> CachedCounter:
 
 
 @functools.cache
-def _estimate_counter(characters_per_token: float) -> CachedCounter:
-    name = f"estimate:{characters_per_token} characters a token"
-    return CachedCounter(name, False, REPLY_TOKENS, estimator(characters_per_token), count_fields)
+def _estimate_counter(characters_per_token: float) -> TokenCounter:
+    return estimating_counter(characters_per_token)
 
 
 def estimator(characters_per_token: float) -> Callable[[str], int]:

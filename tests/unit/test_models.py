@@ -1,0 +1,121 @@
+"""Chat models by name, and what counts as an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from pydantic import BaseModel
+
+from graph_memory.errors import ConfigurationError, ModelError
+from graph_memory.models import answer_text, checked_model, named_model, structured
+from graph_memory.steps import Generate, Steps, arun, run
+
+
+class Person(BaseModel):
+    """What a model is asked for."""
+
+    name: str
+
+
+class Structured:
+    """A model that answers structured questions with what it was given."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def with_structured_output(self, schema: type[Any], *, include_raw: bool) -> Structured:
+        """Itself."""
+        assert include_raw
+        return self
+
+    def invoke(self, messages: Any, config: Any) -> Any:
+        """The answer."""
+        return self.answer
+
+    async def ainvoke(self, messages: Any, config: Any) -> Any:
+        """The answer."""
+        return self.answer
+
+
+def asking(model: Any) -> Steps[Any]:
+    """A body that asks for a person."""
+    return (yield Generate(model, [HumanMessage("who?")], Person))
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (AIMessage(""), "answered nothing"),
+        (AIMessage("  \n"), "answered nothing"),
+        (AIMessage("", tool_calls=[{"name": "search", "args": {}, "id": "1"}]), "called a tool"),
+        (AIMessage("I'm sorry, but I can't help with that."), "declined"),
+        (AIMessage("I cannot summarise this conversation."), "declined"),
+        (AIMessage("As an AI language model, I do not do that."), "declined"),
+    ],
+)
+def test_what_is_no_answer_is_refused(message: AIMessage, reason: str):
+    """Nothing, a tool call and an apology never become a memory."""
+    with pytest.raises(ModelError, match=reason):
+        answer_text(message)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ada is sorry that she was late.", "I moved to Paris.", "Sorry, " + "she wrote. " * 60]
+)
+def test_an_answer_that_only_mentions_regret_is_one(text: str):
+    """A summary may tell of apologies."""
+    assert answer_text(AIMessage(text)) == text.strip()
+
+
+def test_a_structured_answer_is_the_validated_object():
+    """Whatever way the provider makes it, the memory gets the schema's object."""
+    raw = {"raw": AIMessage("{}"), "parsed": Person(name="Ada"), "parsing_error": None}
+
+    assert run(asking(Structured(raw))) == Person(name="Ada")
+
+
+async def test_a_structured_answer_is_validated_in_async_graphs_too():
+    """The async driver checks alike."""
+    assert await arun(asking(Structured({"parsed": Person(name="Ada"), "parsing_error": None}))) == Person(name="Ada")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, {"parsed": None, "parsing_error": ValueError("no")}, {"name": "Ada"}, "Ada", {"parsed": {"name": "Ada"}}],
+)
+def test_an_answer_of_another_shape_is_the_models_failure(answer: Any):
+    """Invalid JSON, plain text, nothing: one clear sentence."""
+    with pytest.raises(ModelError, match="no valid Person"):
+        run(asking(Structured(answer)))
+
+
+def test_the_parsing_error_is_the_cause():
+    """Whoever looks closer finds what the provider said."""
+    cause = ValueError("not JSON")
+    with pytest.raises(ModelError) as caught:
+        structured({"parsed": None, "parsing_error": cause}, Person)
+
+    assert caught.value.__cause__ is cause
+
+
+def test_what_is_no_model_is_refused_early():
+    """Not when the first turn is summarised, but when the memory is made."""
+    with pytest.raises(ConfigurationError, match="type int"):
+        checked_model(7, "summary")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="empty model name"):
+        checked_model(" ", "summary")
+
+
+def test_an_unknown_name_says_which_model():
+    """A mistyped provider is one sentence, not a traceback of LangChain."""
+    with pytest.raises(ModelError, match="'nobody:nothing' cannot be used"):
+        named_model("nobody:nothing")
+
+
+def test_a_name_is_resolved_when_the_model_is_asked():
+    """Making a memory with a name needs no key; asking without one fails as the model's failure."""
+    checked_model("nobody:nothing", "summary")
+    with pytest.raises(ModelError, match="cannot be used"):
+        run(asking("nobody:nothing"))
