@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graph_memory.checkpoints import open_checkpointer as open_checkpointer
+    from graph_memory.context.calibration import CalibratedCounter as CalibratedCounter
+    from graph_memory.context.calibration import Calibration as Calibration
+    from graph_memory.context.complexity import ComplexityEstimate as ComplexityEstimate
+    from graph_memory.context.complexity import ComplexityRules as ComplexityRules
+    from graph_memory.context.complexity import estimate_complexity as estimate_complexity
+    from graph_memory.context.costs import Price as Price
+    from graph_memory.context.costs import Usage as Usage
     from graph_memory.context.tokens import counter_from as counter_from
     from graph_memory.context.tokens import token_counter as token_counter
+    from graph_memory.context.workspaces import Workspace as Workspace
     from graph_memory.errors import BudgetError as BudgetError
     from graph_memory.errors import ConfigurationError as ConfigurationError
     from graph_memory.errors import ConflictError as ConflictError
@@ -21,20 +29,40 @@ if TYPE_CHECKING:
     from graph_memory.errors import SchemaOutdatedError as SchemaOutdatedError
     from graph_memory.errors import StoreError as StoreError
     from graph_memory.errors import StoreUnavailableError as StoreUnavailableError
+    from graph_memory.extract.preferences import said_preferences as said_preferences
     from graph_memory.graph.attach import attach as attach
     from graph_memory.graph.orchestrator import orchestrator as orchestrator
     from graph_memory.graph.state import MemoryState as MemoryState
+    from graph_memory.health import acheck_health as acheck_health
+    from graph_memory.health import check_health as check_health
     from graph_memory.lifecycle import aforget as aforget
     from graph_memory.lifecycle import forget as forget
     from graph_memory.memories.assembly import aget_context as aget_context
     from graph_memory.memories.assembly import get_context as get_context
     from graph_memory.memories.base import Memory as Memory
     from graph_memory.memories.buffer import BufferMemory as BufferMemory
+    from graph_memory.memories.compression import Compression as Compression
+    from graph_memory.memories.compression import CompressionPreview as CompressionPreview
+    from graph_memory.memories.compression import Compressions as Compressions
+    from graph_memory.memories.conversation import conversation_memory as conversation_memory
+    from graph_memory.memories.entity import EntityMemory as EntityMemory
     from graph_memory.memories.everywhere import asearch as asearch
     from graph_memory.memories.everywhere import search as search
+    from graph_memory.memories.key_value import KeyValueMemory as KeyValueMemory
+    from graph_memory.memories.preserving import PreserveRules as PreserveRules
     from graph_memory.memories.searching import Found as Found
+    from graph_memory.memories.summary import SummaryMemory as SummaryMemory
     from graph_memory.memories.vector import VectorMemory as VectorMemory
+    from graph_memory.memories.working import WorkingMemory as WorkingMemory
+    from graph_memory.memories.working_items import Scratchpad as Scratchpad
+    from graph_memory.memories.working_items import WorkingItem as WorkingItem
+    from graph_memory.memories.working_items import WorkingStep as WorkingStep
+    from graph_memory.memories.working_state import together as together
     from graph_memory.opening import open_memory as open_memory
+    from graph_memory.settings import MemorySettings as MemorySettings
+    from graph_memory.settings import load_workspaces as load_workspaces
+    from graph_memory.stats import BudgetAlert as BudgetAlert
+    from graph_memory.stats import Stats as Stats
     from graph_memory.stores import open_store as open_store
     from graph_memory.types import Context as Context
     from graph_memory.types import Line as Line
@@ -50,7 +78,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "checkpoints": ["open_checkpointer"],
+    "context.calibration": ["CalibratedCounter", "Calibration"],
+    "context.complexity": ["ComplexityEstimate", "ComplexityRules", "estimate_complexity"],
+    "context.costs": ["Price", "Usage"],
     "context.tokens": ["counter_from", "token_counter"],
+    "context.workspaces": ["Workspace"],
     "errors": [
         "BudgetError",
         "ConfigurationError",
@@ -62,17 +94,30 @@ _HOMES = {
         "StoreError",
         "StoreUnavailableError",
     ],
+    "extract.preferences": ["said_preferences"],
     "graph.attach": ["attach"],
     "graph.orchestrator": ["orchestrator"],
     "graph.state": ["MemoryState"],
+    "health": ["acheck_health", "check_health"],
     "lifecycle": ["aforget", "forget"],
     "memories.assembly": ["aget_context", "get_context"],
     "memories.base": ["Memory"],
     "memories.buffer": ["BufferMemory"],
+    "memories.compression": ["Compression", "CompressionPreview", "Compressions"],
+    "memories.conversation": ["conversation_memory"],
+    "memories.entity": ["EntityMemory"],
     "memories.everywhere": ["asearch", "search"],
+    "memories.key_value": ["KeyValueMemory"],
+    "memories.preserving": ["PreserveRules"],
     "memories.searching": ["Found"],
+    "memories.summary": ["SummaryMemory"],
     "memories.vector": ["VectorMemory"],
+    "memories.working": ["WorkingMemory"],
+    "memories.working_items": ["Scratchpad", "WorkingItem", "WorkingStep"],
+    "memories.working_state": ["together"],
     "opening": ["open_memory"],
+    "settings": ["MemorySettings", "load_workspaces"],
+    "stats": ["BudgetAlert", "Stats"],
     "stores": ["open_store"],
     "types": ["Context", "Line", "Memo", "Query", "Scope", "Section", "Snippet", "TokenCounter", "Turn"],
 }

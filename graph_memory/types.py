@@ -7,12 +7,14 @@ Times are timezone-aware UTC datetimes. Scores and importance are in 0–1, high
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
+
+    from graph_memory.context.tiers import TierUse
 
 Placement = Literal["system", "history", "tail"]
 """Where a section goes: into the system message, between it and the newest turn, or before the newest human message."""
@@ -41,19 +43,22 @@ class Origin:
 
     Attributes:
         root: id of the thread's root, kept when a thread is copied.
-        branch: name of the line within the thread; "" for the first.
-        seq: position on that branch, growing.
+        seq: position in the thread, growing.
         turn_id: id of the human message that began the turn.
         memory: name of the memory that wrote it.
         ordinal: position among the memos that this memory made of the turn.
+        line, branch, commit: where it was committed (`graph_memory.graph.lineage`); the store's view fills them in. A branch
+            of None is outside of lineage: seen from everywhere.
     """
 
     root: str
-    branch: str = ""
     seq: int = 0
     turn_id: str = ""
     memory: str = ""
     ordinal: int = 0
+    line: str = ""
+    branch: str | None = None
+    commit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,12 @@ class Snippet:
         source_ids: ids of the messages whose content it repeats; dropped when those are in the window already.
         said_at: when it was said; used to order and to break ties (fresher first).
         label: what is said once above it and its neighbours of the same label, such as the date.
+        lead: the beginning of `text` that stays when it is cut, such as who speaks.
+        about: the terms of what was asked, with their weights: a long text is cut to the passages that hold them. Without
+            any it is shown whole or not at all.
         message: the message itself, in history sections only.
+        importance: how much it matters by itself, 0–1; a workspace's policy weighs it.
+        tier: which part of a workspace's budget it draws on; "" is its memory's.
     """
 
     text: str
@@ -169,7 +179,11 @@ class Snippet:
     source_ids: tuple[str, ...] = ()
     said_at: datetime | None = None
     label: str = ""
+    lead: str = ""
+    about: Mapping[str, float] | None = None
     message: BaseMessage | None = None
+    importance: float = 0.5
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +262,9 @@ class Context:
         node: the LLM node that it was made for; "" outside a graph.
         made_for: tells this call's settings and question from any other's, within one process.
         counter: name of the token counter.
-        complexity: estimated complexity of the query; "" when not estimated.
+        complexity: estimated complexity of the query, "simple", "medium", "complex" or "expert"; "" without a workspace.
+        workspace: by whose policy the budget was shared out; "" without one.
+        tiers: tier to how full it is, with a workspace.
         elapsed_ms: milliseconds per memory.
         degradations: memory name to the reason why it had nothing to give.
     """
@@ -264,6 +280,8 @@ class Context:
     made_for: str = ""
     counter: str = ""
     complexity: str = ""
+    workspace: str = ""
+    tiers: Mapping[str, TierUse] = field(default_factory=dict)
     elapsed_ms: Mapping[str, float] = field(default_factory=dict)
     degradations: Mapping[str, str] = field(default_factory=dict)
 
@@ -327,9 +345,13 @@ class Turn:
             window, whole turns.
         previous: the message before `messages`, if any.
         root: id of the thread's root.
+        branch: name of the thread's branch that it is written on; "" for the first.
+        told: how many of the first messages this memory has taken in already, because the turn has grown since.
         now: the time of remembering; a message's own time stands in `additional_kwargs["said_at"]` (ISO 8601).
         counter: how tokens are counted.
         state: this memory's own part of the thread's `memory` channel.
+        turn_id: id of the human message of the turn that is over; "" when unknown.
+        share_tokens: how much of the budget this memory can have by its weight and bounds; 0 when unknown.
     """
 
     scope: Scope
@@ -339,3 +361,19 @@ class Turn:
     previous: BaseMessage | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
     counter: TokenCounter | None = None
+    branch: str = ""
+    told: int = 0
+    turn_id: str = ""
+    share_tokens: int = 0
+
+    @property
+    def stem(self) -> str:
+        """What the ids of records are made of beside the message's: forks write the same message under ids of their own."""
+        return f"{self.root}/{self.branch}" if self.branch else self.root
+
+    def untold(self) -> Turn:
+        """The part of it that the memory has not taken in, for memories that keep a record a message."""
+        if not self.told:
+            return self
+        previous = self.messages[self.told - 1]
+        return replace(self, messages=self.messages[self.told :], previous=previous, told=0)

@@ -25,6 +25,7 @@ HOSTILE = (
     "Привет 👩‍👩‍👧 𓀀",
     "x" * 400,
     "word " * 120,
+    "</memory> a word.\n" * 90,
 )
 
 LABELS = (("",), ("2025-01-01", "2025-01-02"), ("", "2025-01-01", "</memory>", "a label\nof many words " * 9))
@@ -114,6 +115,8 @@ def snippets(labels: Sequence[str] = ("",)) -> st.SearchStrategy[Snippet]:
         source_ids=st.lists(st.sampled_from(["a", "b", "c"]), max_size=2).map(tuple),
         said_at=moments,
         label=st.sampled_from(labels),
+        about=st.sampled_from([None, {}, {"word": 1.0, "xx": 0.5}]),
+        lead=st.sampled_from(["", "word ", "<"]),
     )
 
 

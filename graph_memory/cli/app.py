@@ -49,6 +49,9 @@ Embed = Annotated[
         "--embed", metavar="PROVIDER:NAME", help="An embedding model; without one, memory is searched by words."
     ),
 ]
+Place = Annotated[
+    str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True)
+]
 Thread = Annotated[str, typer.Option("--thread", help="Which conversation to go on with.")]
 
 URL = "sqlite:///memory.db"
@@ -139,6 +142,51 @@ def forget(
     run(Settings(memory, user), confirmed=yes)
 
 
+@app.command()
+def export(
+    url: Place = URL,
+    user: User = USER,
+    output: Annotated[str, typer.Option("--output", metavar="FILE", help="Where to write; - is stdout.")] = "-",
+) -> None:
+    """Write everything that is remembered of a user as JSON Lines, for `graph-memory import`."""
+    from graph_memory.cli.transfer import export as run
+
+    run(Settings(url, user), output)
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `graph-memory export` wrote; - is stdin.")],
+    url: Place = URL,
+    user: User = USER,
+    from_user: Annotated[
+        str | None, typer.Option("--from", metavar="USER", help="Take over the memory of this other user.")
+    ] = None,
+    embed: Embed = None,
+) -> None:
+    """Bring an exported memory back. Run it again after an interruption: nothing is doubled."""
+    from graph_memory.cli.transfer import take_in as run
+
+    run(Settings(url, user, BUDGET, None, embed), file, from_user=from_user)
+
+
+@app.command()
+def consolidate(
+    url: Place = URL,
+    user: User = USER,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without this it only says what it would do.")] = False,
+    prune_below: Annotated[
+        float, typer.Option("--prune-below", min=0, max=1, help="Score below which an old memo goes; 0 prunes none.")
+    ] = 0.05,
+    model: Model = None,
+    embed: Embed = None,
+) -> None:
+    """Make episodes of finished sessions, merge near-duplicates, drop what scores low. A dry run unless --apply."""
+    from graph_memory.cli.consolidate import consolidate as run
+
+    run(Settings(url, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
+
+
 @app.command("eval")
 def evaluate(
     data: Annotated[
@@ -173,6 +221,46 @@ def evaluate(
 
     file, files = data_and_settings(data, settings or ())
     run(Settings("sqlite://", USER, embed=embed), Job(file, questions, files, by_category, json, limit, fit, seed))
+
+
+@app.command()
+def worker(
+    graph: Annotated[
+        str,
+        typer.Option("--graph", metavar="MODULE:NAME", help="The graph with memory, a list of memories, or a function."),
+    ],
+    url: Place = URL,
+    debounce_seconds: Annotated[
+        float, typer.Option("--debounce-seconds", min=0, help="Wait for a thread to rest, then take in its turns as one.")
+    ] = 0.0,
+    lease_seconds: Annotated[
+        float, typer.Option("--lease-seconds", min=0.1, help="How long one try may take.")
+    ] = 120.0,
+    attempts: Annotated[int, typer.Option("--attempts", min=1, help="Tries before a turn is a dead letter.")] = 8,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when nothing waits.")] = False,
+    embed: Embed = None,
+) -> None:
+    """Take in what memories leave to the background; start as many as you like. SIGTERM ends it after the turn at hand."""
+    from graph_memory.cli.worker import Job
+    from graph_memory.cli.worker import worker as run
+    from graph_memory.graph.worker import WorkerOptions
+
+    options = WorkerOptions(debounce_seconds=debounce_seconds, lease_seconds=lease_seconds, attempts=attempts)
+    run(Settings(url, USER, embed=embed), Job(graph, options, until_empty))
+
+
+@app.command()
+def outbox(
+    url: Place = URL,
+    dead: Annotated[bool, typer.Option("--dead", help="List what failed too often, with the reasons.")] = False,
+    requeue: Annotated[
+        str | None, typer.Option("--requeue", metavar="ID|all", help="Let a dead letter, or all of them, be tried again.")
+    ] = None,
+) -> None:
+    """Show what waits to be taken in by a worker. Nothing of what was said is shown."""
+    from graph_memory.cli.outbox import outbox as run
+
+    run(Settings(url, USER), dead=dead, requeued=requeue)
 
 
 @app.command("demo-step", hidden=True)

@@ -138,3 +138,55 @@ def _latin_characters_per_token(text: str, tokens: int) -> float | None:
     if tokens < LEAST_TOKENS or left <= 0 or latin < 0.9 * len(text):
         return None
     return latin / left
+
+
+class CalibratedCounter:
+    """The counter for one model as a calibration has it now, to be given to `attach` and to learn from the answers there.
+
+    Args:
+        model: whose tokens, such as "gemini-2.5-flash".
+        calibration: what is learnt, shared by whoever shares it.
+    """
+
+    __slots__ = ("calibration", "model")
+
+    def __init__(self, model: str, calibration: Calibration | None = None) -> None:
+        self.model = model
+        self.calibration = calibration or Calibration()
+
+    @property
+    def current(self) -> TokenCounter:
+        """The counter by what is known now; whoever measures a call takes it once."""
+        return self.calibration.counter(self.model)
+
+    @property
+    def name(self) -> str:
+        """As of the current counter."""
+        return self.current.name
+
+    @property
+    def exact(self) -> bool:
+        """As of the current counter."""
+        return self.current.exact
+
+    @property
+    def overhead(self) -> int:
+        """As of the current counter."""
+        return self.current.overhead
+
+    def count_text(self, text: str) -> int:
+        """As the current counter counts."""
+        return self.current.count_text(text)
+
+    def count_message(self, message: BaseMessage) -> int:
+        """As the current counter counts."""
+        return self.current.count_message(message)
+
+    def learn(self, answer: BaseMessage) -> None:
+        """Learns from an answer that reports its usage."""
+        self.calibration.observe_answer(answer, model=self.model)
+
+
+def current_counter(counter: TokenCounter) -> TokenCounter:
+    """The counter for one call: of one that learns, what it is now."""
+    return counter.current if isinstance(counter, CalibratedCounter) else counter

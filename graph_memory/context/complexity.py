@@ -140,6 +140,14 @@ def estimate_complexity(
     return ComplexityEstimate(COMPLEXITIES[_reached(total, rules.thresholds)], total, reasons)
 
 
+def refers_back(text: str) -> bool:
+    """Whether a question points to what was said before, so that memory has to be searched for it.
+
+    A few English words and phrases tell; in other languages an estimator of one's own knows better.
+    """
+    return bool(_REFERS_BACK.search(_ends(text)))
+
+
 def count_words(text: str) -> int:
     """About how many words a text has, in any language; punctuation by itself is none.
 
@@ -193,6 +201,12 @@ def _check_ascending(name: str, bands: tuple[int, ...]) -> None:
     if any(low >= high for low, high in pairwise(bands)):
         raise ConfigurationError(f"{name} of complexity are {bands}: each must be above the one before")
 
+
+_REFERS_BACK = re.compile(
+    r"\b(?:remember|remind|recall|earlier|previously|last (?:time|week|month|year|night)|yesterday|ago|again"
+    r"|(?:we|you|i|he|she|they) (?:said|told|talked|discussed|decided|agreed|mentioned|promised|planned|met|bought))\b",
+    re.IGNORECASE,
+)
 
 DEFAULT_RULES = ComplexityRules()
 """The reference's keywords and thresholds."""

@@ -14,21 +14,17 @@ from langchain_core.messages import BaseMessage
 from graph_memory.context.budget import allocate
 from graph_memory.context.exchanges import SHORTENED
 from graph_memory.context.explain import all_lines, tokens_by_memory
+from graph_memory.context.packing import second_helping, shave, take, take_truncated
 from graph_memory.context.parts import Parts, measured, must_show, over_budget
-from graph_memory.context.selection import (
-    Offer,
-    Truncate,
-    drop_repeated,
-    drop_shown,
-    second_helping,
-    shave,
-    take,
-    take_truncated,
-)
+from graph_memory.context.repeats import Said
+from graph_memory.context.selection import Offer, Truncate, drop_repeated, drop_shown
 from graph_memory.types import Context, Section, TokenCounter
 
 STEPS = 16
 """Shares of what comes before the tail are rounded down to a sixteenth of the budget, so that they change rarely."""
+
+LEAST_LINE = 12
+"""Fewer tokens that are left are not worth another look."""
 
 _NO_TRUNCATE: Mapping[str, Truncate] = {}
 
@@ -65,8 +61,8 @@ def merge(
     """
     available = budget_tokens - reserve_tokens
     parts = must_show(messages, sections, available, counter)
-    _select(parts, max(1, budget_tokens // STEPS), truncate, counter)
-    assembled, total = _fit(parts, available, counter)
+    said = _select(parts, max(1, budget_tokens // STEPS), truncate, counter)
+    assembled, total = _filled(parts, available, said, counter)
     return Context(
         messages=tuple(assembled),
         budget_tokens=budget_tokens,
@@ -82,8 +78,8 @@ def merge(
     )
 
 
-def _select(parts: Parts, step: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> None:
-    """Decides about everything that competes: history first, then the sections of text."""
+def _select(parts: Parts, step: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> Said:
+    """Decides about everything that competes: history first, then the sections of text; what these say."""
     shown = {fate.message.id for fate in parts.fates if fate.kept and fate.rule != SHORTENED and fate.message.id}
     drop_repeated(parts.offers)
     drop_shown(parts.offers, shown)
@@ -91,12 +87,23 @@ def _select(parts: Parts, step: int, truncate: Mapping[str, Truncate], counter: 
         if not history.section.pinned:
             history.cut(_grants(parts)[parts.made.index(history)], step)
         drop_shown(parts.offers, {message.id for message in history.messages if message.id})
-    grants = _grants(parts)
+    grants, said = _grants(parts), _pinned(parts)
     for index, made in enumerate(parts.made):
         if isinstance(made, Offer) and not made.section.pinned:
-            parts.made[index] = _taken(made, _steady(made, grants[index], step), parts.room, truncate, counter)
+            parts.made[index] = _taken(made, _steady(made, grants[index], step), parts.room, truncate, said, counter)
     competing = [made for made in parts.made if made is not None and not made.section.pinned]
-    second_helping(parts.offers, parts.room - sum(made.used for made in competing))
+    second_helping(parts.offers, parts.room - sum(made.used for made in competing), said)
+    return said
+
+
+def _pinned(parts: Parts) -> Said:
+    """What is said in any case."""
+    said = Said()
+    for made in parts.offers:
+        if made.section.pinned:
+            for index in made.kept:
+                said.add(made.shown(index), made.section.snippets[index].said_at)
+    return said
 
 
 def _grants(parts: Parts) -> dict[int, int]:
@@ -123,13 +130,27 @@ def _steady(made: Offer, grant: int, step: int) -> int:
     return grant - grant % step if is_cut else grant
 
 
-def _taken(made: Offer, grant: int, room: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> Offer:
+def _taken(
+    made: Offer, grant: int, room: int, truncate: Mapping[str, Truncate], said: Said, counter: TokenCounter
+) -> Offer:
     made.cap = int(room * made.section.max_share)
     shorten = truncate.get(made.section.memory)
     if shorten is not None and made.wanted > grant:
-        return take_truncated(made, grant, shorten, counter)
-    take(made, grant)
+        return take_truncated(made, grant, shorten, said, counter)
+    take(made, grant, said, counter)
     return made
+
+
+def _filled(parts: Parts, available: int, said: Said, counter: TokenCounter) -> tuple[list[BaseMessage], int]:
+    """`_fit`, and again with more before the newest message when the finished text takes less than its parts were reckoned at."""
+    messages, total = _fit(parts, available, counter)
+    tail = [made for made in parts.offers if made.section.placement == "tail" and made.skipped]
+    if not tail or available - total < LEAST_LINE:
+        return messages, total
+    for made in tail:
+        made.cap += available - total if made.section.max_share == 1 else 0
+    second_helping(tail, available - total, said)
+    return _fit(parts, available, counter)
 
 
 def _fit(parts: Parts, available: int, counter: TokenCounter) -> tuple[list[BaseMessage], int]:

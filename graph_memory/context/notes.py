@@ -43,10 +43,13 @@ class Note:
         position: place in the thread.
         day: ordinal of the day when it was said.
         own: its terms, with how often each occurs.
-        before, after: terms of the clipped neighbours.
+        around: terms of the clipped neighbours.
         asked: terms of the questions in the message before.
         passages: its text in pieces.
         asks: share of its words that stand in questions, 0–1.
+        length: how many terms it has.
+        previous, following: keys of the memos before and after it in the thread; "" when there is none.
+        transcript: its text if it may be one ("Ann: ..."), because it has a colon; else "".
     """
 
     speaker: str
@@ -55,16 +58,14 @@ class Note:
     position: int
     day: int
     own: Mapping[str, int]
-    before: frozenset[str]
-    after: frozenset[str]
+    around: frozenset[str]
     asked: frozenset[str]
     passages: tuple[Passage, ...]
     asks: float
-
-    @property
-    def length(self) -> int:
-        """How many terms the memo has."""
-        return sum(self.own.values())
+    length: int = 0
+    previous: str = ""
+    following: str = ""
+    transcript: str = ""
 
 
 def note_value(memo: Memo) -> dict[str, Any]:
@@ -96,7 +97,8 @@ def note_of(value: Mapping[str, Any]) -> Note:
         value = {**memo.to_value(), "note": note_value(memo), "day": memo.day}
     stored = value["note"]
     own: dict[str, int] = {}
-    for term in stored["own"].split():
+    whole = stored["own"].split()
+    for term in whole:
         own[term] = own.get(term, 0) + 1
     return Note(
         speaker=value["speaker"],
@@ -105,11 +107,14 @@ def note_of(value: Mapping[str, Any]) -> Note:
         position=value["origin"]["seq"],
         day=value["day"],
         own=own,
-        before=frozenset(stored["before"].split()),
-        after=frozenset(stored["after"].split()),
+        around=frozenset([*stored["before"].split(), *stored["after"].split()]),
         asked=frozenset(stored["asked"].split()),
         passages=tuple(_passage(part, own if len(stored["passages"]) == 1 else ()) for part in stored["passages"]),
         asks=stored["asks"],
+        length=len(whole),
+        previous=value.get("previous") or "",
+        following=value.get("next") or "",
+        transcript=value["text"] if ":" in value["text"] else "",
     )
 
 

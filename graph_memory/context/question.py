@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graph_memory.context.notes import without_names
-from graph_memory.context.times import Interval, absolute_times
+from graph_memory.context.times import Interval, absolute_times, asked_times
 from graph_memory.context.words import STOP_WORDS, terms
 
 CUE_WEIGHT = 0.5
@@ -52,6 +52,7 @@ class Corpus:
         speakers: participant to role: "human", "ai" for an assistant, anything else for a person among people.
         years: the years in which something was said.
         spread: mean and standard deviation of the cosine of two random memos, by the embedder.
+        today: ordinal of the day on which is asked, for "last Tuesday"; None leaves such times unread.
     """
 
     documents: int = 1
@@ -59,6 +60,7 @@ class Corpus:
     speakers: Mapping[str, str] = field(default_factory=dict)
     years: tuple[int, ...] = ()
     spread: tuple[float, float] = (0.0, 0.15)
+    today: int | None = None
 
     @property
     def assisted(self) -> bool:
@@ -98,6 +100,8 @@ def read_question(text: str, corpus: Corpus) -> Question:
     who = named(text, corpus.speakers)
     plain = without_names(text, who)
     times, spans = absolute_times(plain, corpus.years)
+    if corpus.today is not None:
+        times += asked_times(plain, corpus.today)
     rest = _ASKS_NOW.sub(" ", _without_spans(plain, spans))
     asked = " ".join(match.group() for cue in (_ASKS_TIME, _ASKS_NUMBER, _ASKS_NAME) for match in cue.finditer(rest))
     cues = set(terms(asked)) if asked else set()

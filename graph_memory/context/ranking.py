@@ -24,6 +24,7 @@ Scores = NDArray[np.float64]
 
 K1, B = 1.2, 0.75  # BM25's usual saturation and length normalisation
 REACH, DECAY = 4, 0.7
+_BY_DISTANCE = np.array([0.0, *(DECAY ** (distance - 1) for distance in range(1, REACH + 1)), 0.0])
 HALF_RELEVANT = 9.0
 """The score at which a memo is about two thirds relevant; scores are sums and have no upper bound."""
 
@@ -87,7 +88,8 @@ class Candidates:
     @cached_property
     def counts(self) -> Scores:
         """How often each term stands in each memo: candidates by terms."""
-        return np.array([[note.own.get(t, 0) for t in self.question.terms] for note in self.notes], dtype=np.float64)
+        terms = list(self.question.terms)
+        return self._table([own.get(term, 0) for own in [note.own for note in self.notes] for term in terms])
 
     @cached_property
     def best(self) -> list[Passage]:
@@ -102,7 +104,12 @@ class Candidates:
 
     def held(self, sets: Sequence[frozenset[str]]) -> Scores:
         """1 where a set holds a term: candidates by terms."""
-        return np.array([[term in one for term in self.question.terms] for one in sets], dtype=np.float64)
+        terms = list(self.question.terms)
+        return self._table([term in one for one in sets for term in terms])
+
+    def _table(self, flat: Sequence[float]) -> Scores:
+        """Candidates by terms; from one flat list, which numpy reads three times as fast as a list of lists."""
+        return np.fromiter(flat, np.float64, len(flat)).reshape(len(self.notes), len(self.question.terms))
 
 
 def words(c: Candidates) -> Scores:
@@ -115,10 +122,8 @@ def words(c: Candidates) -> Scores:
 
 def coverage(c: Candidates) -> Scores:
     """Share of the question's weight that stands in the memo's best passage or in its clipped neighbours."""
-    around = c.held([note.before | note.after for note in c.notes])
-    shares: Scores = (
-        np.maximum(c.held([p.terms for p in c.best]), around) @ c.term_weights / (c.term_weights.sum() or 1.0)
-    )
+    held = np.maximum(c.held([passage.terms for passage in c.best]), c.held([note.around for note in c.notes]))
+    shares: Scores = held @ c.term_weights / (c.term_weights.sum() or 1.0)
     return shares
 
 
@@ -139,8 +144,10 @@ def meaning(c: Candidates) -> Scores:
 def speaker(c: Candidates) -> Scores:
     """Said by whom the question is about, by name, or by "I" and "you" with an assistant."""
     about = c.question.speakers
+    if not about:
+        return np.zeros(len(c.notes))
     voices = c.voices or [frozenset({note.speaker}) for note in c.notes]
-    return np.array([max((about.get(v, 0.0) for v in who), default=0.0) for who in voices])
+    return np.array([max([about.get(voice, 0.0) for voice in who], default=0.0) for who in voices])
 
 
 def statement(c: Candidates) -> Scores:
@@ -160,6 +167,8 @@ def date(c: Candidates) -> Scores:
 
 def told_time(c: Candidates) -> Scores:
     """The passage tells of the time that the question names ("last month")."""
+    if not c.question.times:
+        return np.zeros(len(c.notes))
 
     def fits(first: int, last: int) -> bool:
         return any(a <= last and first <= b and last - first <= max(62, 2 * (b - a)) for a, b in c.question.times)
@@ -195,17 +204,15 @@ def nearby(c: Candidates, first: Scores) -> Scores:
     """Evidence around: the first round's probability of the memos at most four away in the session, log-scaled to 0–1."""
     likely = np.exp(first - first.max())
     likely /= likely.sum()
-    around = np.zeros(len(likely))
-    place: dict[tuple[str, int], list[int]] = {}
-    for i, note in enumerate(c.notes):
-        place.setdefault((note.session, note.position), []).append(i)
-    for i in np.flatnonzero(likely > 1e-5).tolist():
-        note = c.notes[i]
-        for distance in range(1, REACH + 1):
-            for position in (note.position - distance, note.position + distance):
-                for j in place.get((note.session, position), ()):
-                    around[j] += likely[i] * DECAY ** (distance - 1)
-    return np.log1p(around * 100) / math.log(101)
+    sessions: dict[str, int] = {}
+    session = np.array([sessions.setdefault(note.session, len(sessions)) for note in c.notes])
+    position = np.array([note.position for note in c.notes], dtype=np.int64)
+    evidence = np.flatnonzero(likely > 1e-5)
+    distance = np.minimum(np.abs(position[evidence, None] - position), REACH + 1)
+    reaches = _BY_DISTANCE[distance] * (session[evidence, None] == session)
+    around: Scores = (likely[evidence, None] * reaches).sum(axis=0)
+    scores: Scores = np.log1p(around * 100) / math.log(101)
+    return scores
 
 
 SIGNALS = (

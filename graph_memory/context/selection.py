@@ -1,29 +1,23 @@
-"""Which snippets of the competing sections are shown: duplicates out, then whole groups by score within each share."""
+"""Sections while they are being cut: what each snippet costs, which are out because something else says the same."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
 
 from graph_memory.context.render import paragraph, quoted
+from graph_memory.context.repeats import tell_other_times
 from graph_memory.types import Line, Section, Snippet, TokenCounter
 
 Truncate = Callable[[Section, int], Section]
 """A memory's own way to cut its section to a number of tokens."""
 
 PINNED = "pinned"
-WITHIN_SHARE = "within its share"
-FITS_AFTER_ALL = "fits in what others left"
-OVER_BUDGET = "over budget"
 IN_WINDOW = "already in the window"
 EMPTY = "empty"
-TRUNCATED = "truncated by its memory"
-
-SECOND_CHANCES = 32
-"""Groups of a section that may use what others left."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -42,6 +36,8 @@ class Offer:
         kept: indices of the snippets that are in.
         cap: tokens that it may use at most.
         skipped: groups that were too long for its share, best first.
+        shorter: what is shown of snippets that were cut.
+        whole: tokens and cost that those had before.
     """
 
     section: Section
@@ -53,6 +49,8 @@ class Offer:
     kept: set[int] = field(default_factory=set)
     cap: int = 0
     skipped: list[Sequence[int]] = field(default_factory=list)
+    shorter: dict[int, str] = field(default_factory=dict)
+    whole: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def wanted(self) -> int:
@@ -96,6 +94,20 @@ class Offer:
             self.rules[index] = rule
         self.kept.difference_update(indices)
 
+    def shorten(self, index: int, text: str, tokens: int, cost: int) -> None:
+        """Shows `text` in place of the whole snippet."""
+        self.whole.setdefault(index, (self.tokens[index], self.costs[index]))
+        self.shorter[index], self.tokens[index], self.costs[index] = text, tokens, cost
+
+    def restore(self, index: int) -> None:
+        """Shows the whole snippet again."""
+        del self.shorter[index]
+        self.tokens[index], self.costs[index] = self.whole[index]
+
+    def whole_cost(self, index: int) -> int:
+        """Cost of the snippet's line when nothing is cut."""
+        return self.whole[index][1] if index in self.whole else self.costs[index]
+
     def open_indices(self) -> list[int]:
         """Snippets that nothing is decided about."""
         return [index for index, rule in enumerate(self.rules) if not rule]
@@ -104,20 +116,25 @@ class Offer:
         """The section as it is shown, oldest first; snippets without a time come after, best first."""
         if not self.kept:
             return ""
-        shown = [self.section.snippets[i] for i in sorted(self.kept, key=self._place)]
-        return paragraph(self.section.heading, ((snippet.label, snippet.text) for snippet in shown))
+        snippets = self.section.snippets
+        shown = ((snippets[i].label, self.shown(i)) for i in sorted(self.kept, key=self._place))
+        return paragraph(self.section.heading, shown)
+
+    def shown(self, index: int) -> str:
+        """The text of a snippet as it is shown."""
+        return self.shorter.get(index) or self.section.snippets[index].text
 
     def _place(self, index: int) -> tuple[bool, datetime, float, int]:
         snippet = self.section.snippets[index]
         if snippet.said_at is None:
             return True, _LONG_AGO, -snippet.score, index
-        return False, _moment(snippet), 0.0, index
+        return False, moment(snippet), 0.0, index
 
     def lines(self) -> list[Line]:
         """Every offered snippet, with the rule that let it in or left it out."""
-        memory, kept = self.section.memory, self.kept
+        memory, kept, shorter = self.section.memory, self.kept, self.shorter
         return [
-            Line(memory, s.memo_id, s.text, tokens, i in kept, rule, s.score, s.parts)
+            Line(memory, s.memo_id, shorter.get(i, s.text), tokens, i in kept, rule, s.score, s.parts)
             for i, (s, tokens, rule) in enumerate(zip(self.section.snippets, self.tokens, self.rules, strict=True))
         ]
 
@@ -126,9 +143,9 @@ def offer(section: Section, counter: TokenCounter) -> Offer:
     """A section with its costs counted; snippets that bring their tokens are not counted again."""
     count = counter.count_text
     tokens = [s.tokens if s.tokens >= 0 else count(s.text) for s in section.snippets]
-    framing = max(1, count("\n- x") - count("x"))
+    framing = line_framing(counter)
     costs = [
-        max(cost, count(quoted(s.text))) + framing if "\n" in s.text or "<" in s.text else cost + framing
+        line_cost(s.text, cost, framing, counter) if "\n" in s.text or "<" in s.text else cost + framing
         for s, cost in zip(section.snippets, tokens, strict=True)
     ]
     heading = count(section.heading) + 2 * framing
@@ -138,6 +155,17 @@ def offer(section: Section, counter: TokenCounter) -> Offer:
     if section.pinned:
         made.keep(made.open_indices(), PINNED)
     return made
+
+
+def line_framing(counter: TokenCounter) -> int:
+    """Tokens that a line has beside its text."""
+    return max(1, counter.count_text("\n- x") - counter.count_text("x"))
+
+
+def line_cost(text: str, tokens: int, framing: int, counter: TokenCounter) -> int:
+    """Tokens of a text's line, with what quoting adds."""
+    is_quoted = "\n" in text or "<" in text
+    return framing + (max(tokens, counter.count_text(quoted(text))) if is_quoted else tokens)
 
 
 def drop_shown(offers: Iterable[Offer], shown_ids: set[str]) -> None:
@@ -163,8 +191,14 @@ def drop_repeated(offers: Sequence[Offer]) -> None:
             place = places.setdefault(said, start + index)
             if place != start + index:
                 other = bisect_right(starts, place) - 1
+                if _tell_other_times(offers[other].section.snippets[place - starts[other]], snippets[index]):
+                    continue
                 is_better = _settle(offers[other], place - starts[other], made, index)
                 places[said] = start + index if is_better else place
+
+
+def _tell_other_times(one: Snippet, other: Snippet) -> bool:
+    return tell_other_times(one.text, one.said_at, other.said_at)
 
 
 def _settle(one: Offer, one_index: int, other: Offer, other_index: int) -> bool:
@@ -180,96 +214,14 @@ def _rank(made: Offer, index: int) -> tuple[bool, float, int]:
     return made.section.pinned, made.section.snippets[index].score, made.section.priority
 
 
-def take(made: Offer, max_tokens: int) -> None:
-    """Keeps whole groups, best first, that fit `max_tokens`; one that does not fit is skipped."""
-    room = max_tokens - made.heading_tokens
-    indices = made.open_indices()
-    if not indices or made.cost_of(indices) <= room:
-        made.keep(indices, WITHIN_SHARE)
-        return
-    over: list[int] = []
-    labelled: set[str] = set()
-    for group in _groups(made, indices):
-        single = not made.labels and len(group) == 1  # of 10,000 most are, and a call for each would show
-        cost = made.costs[group[0]] if single else made.cost_of(group, labelled)
-        if cost <= room:
-            made.keep(group, WITHIN_SHARE)
-            labelled |= made.labels_of(group)
-            room -= cost
-        else:
-            over += group
-            if len(made.skipped) < SECOND_CHANCES:
-                made.skipped.append(group)
-    made.drop(over, OVER_BUDGET)
-
-
-def take_truncated(made: Offer, max_tokens: int, truncate: Truncate, counter: TokenCounter) -> Offer:
-    """The offer cut by its memory's own `truncate`; by groups, should that still be too long.
-
-    What the memory left out stays in the explanation.
-    """
-    open_section = replace(made.section, snippets=tuple(made.section.snippets[i] for i in made.open_indices()))
-    cut = truncate(open_section, max(0, max_tokens - made.heading_tokens))
-    survivors = {id(snippet) for snippet in cut.snippets}
-    gone = [i for i, s in enumerate(made.section.snippets) if made.rules[i] or id(s) not in survivors]
-    snippets = (*cut.snippets, *(made.section.snippets[i] for i in gone))
-    new = offer(replace(made.section, snippets=snippets), counter)
-    new.rules[len(cut.snippets) :] = [made.rules[i] or TRUNCATED for i in gone]
-    new.cap = made.cap
-    take(new, max_tokens)
-    return new
-
-
-def second_helping(offers: Sequence[Offer], spare: int) -> None:
-    """Gives tokens that no whole group could use within its share to groups elsewhere: by priority, then by score."""
-    waiting = [(made, group) for made in offers for group in made.skipped]
-    waiting.sort(key=lambda entry: (entry[0].section.priority, _score(*entry)), reverse=True)
-    for made, group in waiting:
-        cost = made.cost_of(group, made.labels_of(made.kept)) + (0 if made.kept else made.heading_tokens)
-        if cost <= spare and made.used + cost <= made.cap:
-            made.keep(group, FITS_AFTER_ALL)
-            spare -= cost
-
-
-def shave(offers: Sequence[Offer], tokens: float) -> bool:
-    """Drops the worst groups, lowest priority and score first, until `tokens` are saved; whether there were any."""
-    groups = [(made, group) for made in offers if not made.section.pinned for group in _groups(made, sorted(made.kept))]
-    groups.sort(key=lambda entry: (entry[0].section.priority, _score(*entry)))
-    for made, group in groups:
-        if tokens <= 0:
-            break
-        tokens -= made.cost_of(group, made.labels)
-        made.drop(group, OVER_BUDGET)
-    return bool(groups)
-
-
-def _groups(made: Offer, indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Groups of snippets that stay together, best first; equal scores by freshness, then by memo id.
-
-    They are sorted by the index of their first snippet: an object for each of 10,000 would cost more in garbage
-    collection than all the rest of the merge.
-    """
-    snippets = made.section.snippets
-    firsts: dict[str, int] = {}
-    members: dict[int, list[int]] = {}
-    for index in indices:
-        if name := snippets[index].group:
-            members.setdefault(firsts.setdefault(name, index), []).append(index)
-    leaders = [index for index in indices if not snippets[index].group or index in members]
-    scores = {index: _score(made, members.get(index, (index,))) for index in leaders}
-    if len(set(scores.values())) < len(leaders):
-        leaders.sort(key=lambda index: snippets[index].memo_id)
-        leaders.sort(key=lambda index: max(_moment(snippets[i]) for i in members.get(index, (index,))), reverse=True)
-    leaders.sort(key=scores.__getitem__, reverse=True)
-    return (members.get(index, (index,)) for index in leaders)
-
-
-def _score(made: Offer, group: Sequence[int]) -> float:
+def score_of(made: Offer, group: Sequence[int]) -> float:
+    """The best score in a group."""
     snippets = made.section.snippets
     return snippets[group[0]].score if len(group) == 1 else max(snippets[i].score for i in group)
 
 
-def _moment(snippet: Snippet) -> datetime:
+def moment(snippet: Snippet) -> datetime:
+    """When it was said, for comparison; long ago when that is unknown."""
     if snippet.said_at is None:
         return _LONG_AGO
     return snippet.said_at if snippet.said_at.tzinfo is not None else snippet.said_at.replace(tzinfo=UTC)

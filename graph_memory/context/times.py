@@ -28,6 +28,7 @@ _UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "month": 30, "year"
 _LATIN = str.maketrans("\u017f\u212a\u0130\u0131", "skIi")
 """Letters that `re.IGNORECASE` takes for ASCII ones (long s, Kelvin, Turkish i), to those; one for one, so that spans stay."""
 
+_AHEAD = ("next", "coming")
 _WEAK_MONTHS = frozenset({"may", "mar", "march", "sep"})
 
 _M = "|".join(sorted(MONTHS, key=len, reverse=True))
@@ -51,12 +52,13 @@ _ABSOLUTE = re.compile(
 _RELATIVE = re.compile(
     rf"""\b(?:
     (?P<near>yesterday|today|tonight|tomorrow|this\s+morning|last\s+night|the\s+other\s+day|recently|just\s+now)
-    |(?P<which>last|past|previous|next|this|coming)\s+(?:few\s+)?(?P<unit>day|week|weekend|month|year|{_D}|{_S}|{_M})s?
+    |(?P<several>last|past|previous|next|coming)\s+(?P<several_count>{_N})\s+(?:of\s+)?(?P<several_unit>day|night|week|month|year)s?
+    |(?P<which>last|past|previous|next|this|coming)\s+(?P<unit>day|week|weekend|month|year|{_D}|{_S}|{_M})s?
     |(?P<ago>{_N})\s+(?:of\s+)?(?P<ago_unit>day|night|week|weekend|month|year)s?\s+(?:ago|back|before|earlier)
     |in\s+(?P<ahead>{_N})\s+(?P<ahead_unit>day|week|month|year)s?
     |on\s+(?P<weekday>{_D})
     |(?:for|since|past|over|about)\s+(?:(?:the\s+last|the\s+past|about|over|almost)\s+)?
-        (?P<span>{_N})\s+(?P<span_unit>day|week|month|year)s?
+        (?P<span>{_N})\s+(?P<span_unit>day|week|month|year)s?(?!\s+(?:ago|back|before|earlier)\b)
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -83,7 +85,25 @@ def absolute_times(text: str, years: Iterable[int] = ()) -> tuple[list[Interval]
 
 def relative_times(text: str, said: int) -> list[Interval]:
     """The intervals that expressions such as "last week" mean when they are said on day `said`, within the years 1 to 9999."""
-    found = (_relative(match, said) for match in _RELATIVE.finditer(text.translate(_LATIN)))
+    return _read(_RELATIVE.finditer(text.translate(_LATIN)), said)
+
+
+def asked_times(text: str, today: int) -> list[Interval]:
+    """The intervals that a question asked on day `today` names: "last Tuesday", "two weeks ago", "next month".
+
+    Durations ("for two weeks") and the vague present ("recently") are left out: they tell of an answer, not when to look.
+    """
+    found = _RELATIVE.finditer(text.translate(_LATIN))
+    return _read((match for match in found if not match["span"] and not _is_vague(match)), today)
+
+
+def _is_vague(match: re.Match[str]) -> bool:
+    near: str | None = match["near"]
+    return near is not None and near.lower().split()[0] in ("recently", "just")
+
+
+def _read(matches: Iterable[re.Match[str]], said: int) -> list[Interval]:
+    found = (_relative(match, said) for match in matches)
     return [at for at in found if at is not None and 0 < at[0] <= at[1] <= date.max.toordinal()]
 
 
@@ -126,9 +146,12 @@ def _relative(match: re.Match[str], said: int) -> Interval | None:
 def _meant(group: dict[str, str], said: int) -> Interval:
     if group["near"]:
         return _near(" ".join(group["near"].lower().split()), said)
+    if group["several"]:
+        days = _number(group["several_count"]) * _UNIT_DAYS[group["several_unit"].lower()]
+        return (said, said + days) if group["several"].lower() in _AHEAD else (said - days, said)
     if group["which"]:
         which = group["which"].lower()
-        step = 1 if which in ("next", "coming") else 0 if which == "this" else -1
+        step = 1 if which in _AHEAD else 0 if which == "this" else -1
         return _stepped(group["unit"].lower(), step, said)
     if count := group["ago"] or group["ahead"]:
         unit = (group["ago_unit"] or group["ahead_unit"]).lower()
@@ -157,7 +180,7 @@ def _stepped(unit: str, step: int, said: int) -> Interval:
         at = said + ahead - 7 if step < 0 else said + (ahead or 7 * step)
         return at, at
     if unit in SEASONS:
-        return _season(day.year + step, unit)
+        return _season_seen(unit, step, day)
     if unit in MONTHS:
         passes = (step <= 0 and MONTHS[unit] >= day.month) or (step > 0 and MONTHS[unit] <= day.month)
         return _month(day.year + (step if passes else 0), MONTHS[unit])
@@ -186,6 +209,17 @@ def _day(year: int, month: int, day: int) -> Interval | None:
 
 def _month(year: int, month: int) -> Interval:
     return date(year, month, 1).toordinal(), date(year, month, monthrange(year, month)[1]).toordinal()
+
+
+def _season_seen(season: str, step: int, day: date) -> Interval:
+    """The season's last one that is over, this year's, or the next one to begin. A winter is this year's until July."""
+    if step == 0:
+        return _season(day.year - (season == "winter" and day.month < 7), season)
+    said, years = day.toordinal(), range(max(1, day.year - 2), min(9999, day.year + 1) + 1)
+    seasons = [_season(year, season) for year in years]
+    if step < 0:
+        return max((at for at in seasons if at[1] < said), default=(0, 0))
+    return min((at for at in seasons if at[0] > said), default=(0, 0))
 
 
 def _season(year: int, season: str) -> Interval:

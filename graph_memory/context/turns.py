@@ -132,6 +132,43 @@ def history_section(
     Raises:
         ConfigurationError: `seconds` is given without `now`.
     """
+    first, starts = _window(messages, limit_tokens, turns, seconds, now, flush_tokens, flush_turns, counter)
+    snippets = _snippets(messages, starts[first:], counter)
+    section = Section(memory, snippets, "history", "", weight, min_share, max_share, priority, pinned)
+    return section, starts[first] if starts else 0
+
+
+def window_from(
+    messages: Sequence[BaseMessage],
+    *,
+    counter: TokenCounter,
+    limit_tokens: int | None = None,
+    turns: int | None = None,
+    seconds: float | None = None,
+    now: datetime | None = None,
+    flush_tokens: int | None = None,
+    flush_turns: int = 1,
+) -> int:
+    """Index of the first message in the window; the arguments are those of `history_section`.
+
+    Raises:
+        ConfigurationError: `seconds` is given without `now`.
+    """
+    first, starts = _window(messages, limit_tokens, turns, seconds, now, flush_tokens, flush_turns, counter)
+    return starts[first] if starts else 0
+
+
+def _window(
+    messages: Sequence[BaseMessage],
+    limit_tokens: int | None,
+    turns: int | None,
+    seconds: float | None,
+    now: datetime | None,
+    flush_tokens: int | None,
+    flush_turns: int,
+    counter: TokenCounter,
+) -> tuple[int, Sequence[int]]:
+    """Index of the first turn that is in the window, and where each turn begins."""
     ledger = ledger_of(messages, counter)
     starts, sums = ledger.starts(), ledger.sums
     first = 0
@@ -145,9 +182,7 @@ def history_section(
             raise ConfigurationError("a window of seconds needs to know the time: pass now")
         said = [said_at(messages[start], now) for start in starts[first:]]
         first += window_of_seconds(said, seconds, now)
-    snippets = _snippets(messages, starts[first:], counter)
-    section = Section(memory, snippets, "history", "", weight, min_share, max_share, priority, pinned)
-    return section, starts[first] if starts else 0
+    return first, starts
 
 
 def _snippets(messages: Sequence[BaseMessage], starts: Sequence[int], counter: TokenCounter) -> tuple[Snippet, ...]:

@@ -21,11 +21,14 @@ from langgraph.graph import StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy
 
+from graph_memory.context.complexity import ComplexityEstimator
 from graph_memory.context.tokens import token_counter
+from graph_memory.context.workspaces import Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
+from graph_memory.graph.lineage import lineage_value
 from graph_memory.graph.node import MemoryNode, turn_is_over
-from graph_memory.graph.orchestrator import recall_graph
-from graph_memory.graph.recalling import Desk, told
+from graph_memory.graph.orchestrator import Mode, check_mode, recall_graph
+from graph_memory.graph.recalling import Desk, channel_of, told
 from graph_memory.graph.remembering import aremember, cursors, remember
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import (
@@ -35,11 +38,15 @@ from graph_memory.graph.state import (
     MemoryChannel,
     MemoryState,
     merge_memory,
+    next_version,
     state_schema,
 )
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import Settings, checked
+from graph_memory.stats import Stats
 from graph_memory.types import Context, TokenCounter
+
+_DURABILITY = "__pregel_durability"
 
 
 def attach(
@@ -53,6 +60,10 @@ def attach(
     messages_key: str = "messages",
     agent: str | None = None,
     store: BaseStore | None = None,
+    mode: Mode = "parallel",
+    workspace: Workspace | str | None = None,
+    estimator: ComplexityEstimator | None = None,
+    stats: Stats | None = None,
 ) -> None:
     """Attaches memories to an LLM node of a graph that is being built.
 
@@ -70,18 +81,25 @@ def attach(
         messages_key: the state key that holds the conversation.
         agent: whose memories they are when several nodes serve one user and shall not share; None shares them.
         store: used when the graph is compiled without one.
+        mode: "parallel", or "sequential" to have the drawn memories asked one after the other.
+        workspace: whose policy shares out the budget by tiers and scales it with the question's complexity, or the name of a
+            preset; None shares it by the memories' weights alone.
+        estimator: estimates a question's complexity for the workspace; by its rules when left out.
+        stats: takes in what is sent, what it costs and what memory saves.
 
     Raises:
         ConfigurationError: the node is unknown or has memory already, the state has no messages, two memories share a name,
             or the budget is below the fixed overhead. The builder is unchanged.
     """
-    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), node, agent)
-    desk = Desk(checked(memories, settings), settings, messages_key, store)
+    policy = workspace_named(workspace) if isinstance(workspace, str) else workspace
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), node, agent, policy, estimator)
+    desk = Desk(checked(memories, settings), settings, messages_key, store, stats)
+    check_mode(mode)
     _check(builder, desk)
     schema = _input_schema(builder, desk)
     recall_name, remember_name = f"{node}_memory", f"{node}_remember"
     _redirect(builder, node, recall_name)
-    builder.add_node(recall_name, _recall_step(desk, recall_name), input_schema=schema, cache_policy=_never())
+    builder.add_node(recall_name, _recall_step(desk, recall_name, mode), input_schema=schema, cache_policy=_never())
     builder.add_node(remember_name, _remember_step(desk, remember_name), input_schema=schema, cache_policy=_never())
     spec = builder.nodes[node]
     inner: Any = spec.runnable
@@ -197,22 +215,27 @@ def _redirect(builder: StateGraph[Any, Any, Any, Any], node: str, entry: str) ->
                 branches[name] = branch._replace(ends=ends)
 
 
-def _recall_step(desk: Desk, name: str) -> GraphStep:
+def _recall_step(desk: Desk, name: str, mode: Mode) -> GraphStep:
     """Runs the subgraph without checkpoints; drawings and streams see its twin, which LangGraph would draw only with them."""
-    quiet, drawn = recall_graph(desk, checkpointer=False), recall_graph(desk, checkpointer=None)
+    quiet, drawn = (recall_graph(desk, checkpointer=kept, mode=mode) for kept in (False, None))
 
     def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         if desk.current(state) is not None:
             return {}
-        return update(quiet.invoke(asked(state), config)[CONTEXT], state, config)
+        return update(quiet.invoke(asked(state, config), _undurable(config))[CONTEXT], state, config)
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         if desk.current(state) is not None:
             return {}
-        return update((await quiet.ainvoke(asked(state), config))[CONTEXT], state, config)
+        return update((await quiet.ainvoke(asked(state, config), _undurable(config)))[CONTEXT], state, config)
 
-    def asked(state: dict[str, Any]) -> dict[str, Any]:
-        return {key: state[key] for key in (desk.messages_key, MEMORY) if key in state}
+    def asked(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
+        lineage = desk.lineage(state, config)  # inside the subgraph nobody could tell where the thread begins
+        root = lineage_value(lineage.root, {}) if lineage else {}
+        return {
+            **{k: state[k] for k in (desk.messages_key,) if k in state},
+            MEMORY: merge_memory(channel_of(state), root),
+        }
 
     def update(context: Context, state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         told(context)
@@ -223,10 +246,15 @@ def _recall_step(desk: Desk, name: str) -> GraphStep:
         return {
             CONTEXT: context,
             **({desk.messages_key: leaving} if leaving else {}),
-            **({MEMORY: kept} if kept else {}),
+            **({MEMORY: merge_memory(kept, next_version(channel_of(state), desk.state_key))} if kept else {}),
         }
 
     return GraphStep(call, acall, name=name, shows=drawn)
+
+
+def _undurable(config: RunnableConfig) -> RunnableConfig:
+    """The config without the run's durability, which LangGraph 1.2.22 would wait for in a subgraph that has no checkpoints."""
+    return {**config, "configurable": {k: v for k, v in (config.get("configurable") or {}).items() if k != _DURABILITY}}
 
 
 def _remember_step(desk: Desk, name: str) -> GraphStep:

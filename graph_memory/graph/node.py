@@ -19,10 +19,12 @@ from langgraph.errors import ParentCommand
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from graph_memory.graph.recalling import Desk, was_sent
+from graph_memory.graph.lineage import was_sent
+from graph_memory.graph.recalling import Desk, channel_of
+from graph_memory.graph.recording import record_answers, record_sent
 from graph_memory.graph.remembering import aremember, remember
 from graph_memory.graph.runnables import GraphStep
-from graph_memory.graph.state import CONTEXT
+from graph_memory.graph.state import CONTEXT, MEMORY
 from graph_memory.graph.stripping import Stripping, also, mapped
 from graph_memory.messages import is_final_answer, state_messages, with_ids
 from graph_memory.types import Context
@@ -52,19 +54,22 @@ class MemoryNode(GraphStep):
         current = self.desk.current(state)
         context = self._grown(current, messages, state, config) if current else self.desk.recall(state, config)
         strip = Stripping(self.desk.messages_key, messages, context.messages, self._appends)
+        record_sent(self.desk, context, messages, config)
         try:
             out = strip(self.inner.invoke(self._handed(state, config, context), config))
+            record_answers(self.desk, out, config)
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
-            if (after := self._after(command, messages)) is not None:
-                remember(self.desk, after, config, aside=True)
+            record_answers(self.desk, command, config)
+            if (after := self._after(command, messages, state)) is not None:
+                command = also(command, remember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages)) is not None:
-                remember(self.desk, after, config, aside=True)
+            if (after := self._after(out, messages, state)) is not None:
+                out = also(out, remember(self.desk, after, config, aside=True), leaving=True)
         return out
 
     async def _arun(self, state: Any, config: RunnableConfig) -> Any:
@@ -74,19 +79,22 @@ class MemoryNode(GraphStep):
         current = self.desk.current(state)
         context = self._grown(current, messages, state, config) if current else await self.desk.arecall(state, config)
         strip = Stripping(self.desk.messages_key, messages, context.messages, self._appends)
+        record_sent(self.desk, context, messages, config)
         try:
             out = strip(await self.inner.ainvoke(self._handed(state, config, context), config))
+            record_answers(self.desk, out, config)
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
-            if (after := self._after(command, messages)) is not None:
-                await aremember(self.desk, after, config, aside=True)
+            record_answers(self.desk, command, config)
+            if (after := self._after(command, messages, state)) is not None:
+                command = also(command, await aremember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages)) is not None:
-                await aremember(self.desk, after, config, aside=True)
+            if (after := self._after(out, messages, state)) is not None:
+                out = also(out, await aremember(self.desk, after, config, aside=True), leaving=True)
         return out
 
     def _grown(self, context: Context, messages: Sequence[BaseMessage], state: Any, config: RunnableConfig) -> Context:
@@ -118,8 +126,8 @@ class MemoryNode(GraphStep):
         named = [m if m.id else m.model_copy(update={"id": str(uuid4())}) for m in messages]
         return {**update, self.desk.messages_key: named}
 
-    def _after(self, out: Any, messages: Sequence[BaseMessage]) -> dict[str, Any] | None:
-        """The conversation after the node, when the turn is over."""
+    def _after(self, out: Any, messages: Sequence[BaseMessage], state: Any) -> dict[str, Any] | None:
+        """The conversation after the node, when the turn is over, with what is known of the thread."""
         new: list[BaseMessage] = []
 
         def collect(update: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,7 +137,7 @@ class MemoryNode(GraphStep):
 
         mapped(out, collect)
         whole = with_ids([*messages, *new])
-        return {self.desk.messages_key: whole} if is_final_answer(whole[-1]) else None
+        return {self.desk.messages_key: whole, MEMORY: channel_of(state)} if is_final_answer(whole[-1]) else None
 
 
 def turn_is_over(desk: Desk, name: str) -> Any:

@@ -1,31 +1,40 @@
-"""The orchestrator: a subgraph that plans, asks every memory in parallel, and merges what they found.
+"""The orchestrator: a subgraph that plans, asks every memory, and merges what they found.
 
 `orchestrator(...)` is for graphs that place it themselves; `attach` places one before an LLM node. Its drawing is its code:
-plan → one node per memory → merge.
+plan → one node per memory → merge. The memories are asked in parallel or, in the sequential mode, one after the other: for stores
+and models that a burst of requests would be too much for. What they find is the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, Literal, get_args
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels import UntrackedValue
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import get_runtime
 from langgraph.store.base import BaseStore
 
+from graph_memory.context.complexity import ComplexityEstimator
 from graph_memory.context.tokens import token_counter
+from graph_memory.context.workspaces import Workspace, workspace_named
+from graph_memory.errors import ConfigurationError
 from graph_memory.graph.recalling import Desk
+from graph_memory.graph.recording import record_sent
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
 from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import Plan, Settings, checked
+from graph_memory.stats import Stats
 from graph_memory.types import Context, Section, TokenCounter
 
 PLAN, MERGE = "plan", "merge"
+
+Mode = Literal["parallel", "sequential"]
+"""Whether memories are asked at once or one after the other, in their order."""
 
 
 def orchestrator(
@@ -37,6 +46,10 @@ def orchestrator(
     messages_key: str = "messages",
     agent: str | None = None,
     store: BaseStore | None = None,
+    mode: Mode = "parallel",
+    workspace: Workspace | str | None = None,
+    estimator: ComplexityEstimator | None = None,
+    stats: Stats | None = None,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """A compiled subgraph that turns `messages` into `memory_context`.
 
@@ -51,17 +64,30 @@ def orchestrator(
         messages_key: the state key that holds the conversation.
         agent: whose memories they are when several agents serve one user; None shares them.
         store: used when the graph around it has none.
+        mode: "parallel", or "sequential" to ask one memory after the other; each then takes a superstep.
+        workspace: whose policy shares out the budget by tiers and scales it with the question's complexity, or the name of a
+            preset; None shares it by the memories' weights alone.
+        estimator: estimates a question's complexity for the workspace; by its rules when left out.
+        stats: takes in the contexts that are made.
 
     Raises:
-        ConfigurationError: no memories, two of one name, or a budget below the fixed overhead.
+        ConfigurationError: no memories, two of one name, a budget below the fixed overhead, or an unknown mode.
     """
-    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), agent=agent)
-    desk = Desk(checked(memories, settings), settings, messages_key, store)
-    return recall_graph(desk, checkpointer=None)
+    policy = workspace_named(workspace) if isinstance(workspace, str) else workspace
+    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), "", agent, policy, estimator)
+    desk = Desk(checked(memories, settings), settings, messages_key, store, stats)
+    return recall_graph(desk, checkpointer=None, mode=mode)
 
 
-def recall_graph(desk: Desk, *, checkpointer: bool | None) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """The subgraph for one desk. `checkpointer=False` keeps its steps out of the parent's checkpoints."""
+def recall_graph(
+    desk: Desk, *, checkpointer: bool | None, mode: Mode = "parallel"
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The subgraph for one desk. `checkpointer=False` keeps its steps out of the parent's checkpoints.
+
+    Raises:
+        ConfigurationError: the mode is unknown.
+    """
+    check_mode(mode)
     ours = {MEMORY: MemoryChannel, CONTEXT: ContextChannel}
     asked = {desk.messages_key: list, **ours}
     inner = {
@@ -78,11 +104,23 @@ def recall_graph(desk: Desk, *, checkpointer: bool | None) -> CompiledStateGraph
     builder.add_node(MERGE, _merge_step(desk))
     for memory in desk.memories:
         builder.add_node(memory.name, _recall_step(desk, memory), metadata={"memory": memory.kind})
-        builder.add_edge(memory.name, MERGE)
+    for name, following in pairwise([*names, MERGE]):
+        builder.add_edge(name, following if mode == "sequential" else MERGE)
+    first = names[:1] if mode == "sequential" else names
     builder.add_edge(START, PLAN)
-    builder.add_conditional_edges(PLAN, _fan_out(names), [*names, END])
+    builder.add_conditional_edges(PLAN, _fan_out(first), [*first, END])
     builder.add_edge(MERGE, END)
     return builder.compile(checkpointer=checkpointer, name="memory")
+
+
+def check_mode(mode: str) -> None:
+    """Refuses a mode that does not exist.
+
+    Raises:
+        ConfigurationError: the mode is unknown.
+    """
+    if mode not in get_args(Mode):
+        raise ConfigurationError(f"mode is {mode!r}: choose 'parallel' or 'sequential'")
 
 
 def _fan_out(names: Sequence[str]) -> Any:
@@ -106,12 +144,12 @@ def _plan_step(desk: Desk) -> GraphStep:
 
 def _recall_step(desk: Desk, memory: Memory) -> GraphStep:
     def call(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        [section] = recall_all(_planned(desk, state, config), [memory], desk.store_of(get_runtime()), desk.settings)
+        [section] = recall_all(_planned(desk, state, config), [memory], desk.seen_store(state, config), desk.settings)
         return {"sections": {memory.name: section}}
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         [section] = await arecall_all(
-            _planned(desk, state, config), [memory], desk.store_of(get_runtime()), desk.settings
+            _planned(desk, state, config), [memory], desk.seen_store(state, config), desk.settings
         )
         return {"sections": {memory.name: section}}
 
@@ -125,23 +163,26 @@ def _merge_step(desk: Desk) -> GraphStep:
         made, found = _planned(desk, state, config), dict(state.get("sections") or {})
         missing = [memory for memory in desk.memories if memory.name not in found]
         if missing:
-            again = recall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
+            again = recall_all(made, missing, desk.seen_store(state, config), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: _merged(desk, made, found)}
+        return {CONTEXT: _context(desk, made, found, config)}
 
     async def acall(state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         made, found = _planned(desk, state, config), dict(state.get("sections") or {})
         missing = [memory for memory in desk.memories if memory.name not in found]
         if missing:
-            again = await arecall_all(made, missing, desk.store_of(get_runtime()), desk.settings)
+            again = await arecall_all(made, missing, desk.seen_store(state, config), desk.settings)
             found |= {section.memory: section for section in again}
-        return {CONTEXT: _merged(desk, made, found)}
+        return {CONTEXT: _context(desk, made, found, config)}
 
     return GraphStep(call, acall, name=MERGE)
 
 
-def _merged(desk: Desk, made: Plan, found: Mapping[str, Section]) -> Context:
-    return assemble(made, [found[memory.name] for memory in desk.memories], desk.settings, desk.memories)
+def _context(desk: Desk, made: Plan, found: Mapping[str, Section], config: RunnableConfig) -> Context:
+    context = assemble(made, [found[memory.name] for memory in desk.memories], desk.settings, desk.memories)
+    if not desk.node:  # an LLM node with memory records what it is sent by itself
+        record_sent(desk, context, made.messages, config)
+    return context
 
 
 def _planned(desk: Desk, state: dict[str, Any], config: RunnableConfig) -> Plan:

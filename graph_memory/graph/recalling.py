@@ -15,13 +15,16 @@ from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 
+from graph_memory.graph.lineage import Lineage, lineage_of, was_sent
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import CONTEXT, MEMORY
+from graph_memory.graph.view import seen_by
 from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import Plan, Settings, plan
+from graph_memory.memories.planning import REMEMBERED, Plan, Settings, plan
 from graph_memory.messages import state_messages
-from graph_memory.types import Context, Section
+from graph_memory.stats import Stats
+from graph_memory.types import Context, Scope, Section
 
 EVENT = "graph_memory"
 """Key of the custom stream events."""
@@ -36,12 +39,14 @@ class Desk:
         settings: budget, counter, node.
         messages_key: the state key that holds the conversation.
         store: used when the graph has none of its own.
+        stats: takes in what is sent and what it costs; None keeps no statistics.
     """
 
     memories: tuple[Memory, ...]
     settings: Settings
     messages_key: str = "messages"
     store: BaseStore | None = None
+    stats: Stats | None = None
 
     @property
     def node(self) -> str:
@@ -60,19 +65,31 @@ class Desk:
         return plan(
             self.memories,
             state_messages(state, self.messages_key),
-            scope=scope_of(config, runtime, self.settings.agent),
+            scope=self.scope(config),
             settings=self.settings,
             has_store=self.store_of(runtime) is not None,
-            # Only a checkpointer brings this node's state back. What was sent is a state of its own, with no past.
-            is_whole=bool(states) or was_sent(config),
+            # A checkpointer keeps the thread; so do a parent's checkpoints. What was sent is a state of its own, with no past.
+            is_whole=_is_known(states) or self.lineage(state, config) is not None or was_sent(config),
             states=states,
         )
 
     def states(self, state: Any) -> Mapping[str, Mapping[str, Any]]:
         """Each memory's own part of the `memory` channel."""
-        found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
-        mine: Mapping[str, Mapping[str, Any]] = (found or {}).get(self.state_key, {})
+        mine: Mapping[str, Mapping[str, Any]] = channel_of(state).get(self.state_key, {})
         return mine
+
+    def lineage(self, state: Any, config: RunnableConfig) -> Lineage | None:
+        """What of the thread's own past a run may see; None without a checkpointer."""
+        return lineage_of(channel_of(state), self.scope(config), state_messages(state, self.messages_key), config)
+
+    def scope(self, config: RunnableConfig) -> Scope:
+        """Whose memory the run concerns."""
+        return scope_of(config, get_runtime(), self.settings.agent)
+
+    def seen_store(self, state: Any, config: RunnableConfig) -> Any:
+        """The store to recall from, as this line of the thread sees it."""
+        store = self.store_of(get_runtime())
+        return store if store is None else seen_by(self.lineage(state, config), store)
 
     def current(self, state: Any) -> Context | None:
         """The context in the state, if it was made for this node and for the newest human message."""
@@ -92,7 +109,7 @@ class Desk:
             BudgetError: what must be shown exceeds the budget.
         """
         made = self.plan(state, config)
-        sections = recall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
+        sections = recall_all(made, self.memories, self.seen_store(state, config), self.settings)
         return told(assemble(made, sections, self.settings, self.memories))
 
     async def arecall(self, state: Any, config: RunnableConfig) -> Context:
@@ -102,7 +119,7 @@ class Desk:
             BudgetError: what must be shown exceeds the budget.
         """
         made = self.plan(state, config)
-        sections = await arecall_all(made, self.memories, self.store_of(get_runtime()), self.settings)
+        sections = await arecall_all(made, self.memories, self.seen_store(state, config), self.settings)
         return told(assemble(made, sections, self.settings, self.memories))
 
     def again(self, context: Context, state: Any, config: RunnableConfig) -> Context:
@@ -114,10 +131,14 @@ class Desk:
         return assemble(self.plan(state, config), context.sections, self.settings, self.memories)
 
 
-def was_sent(config: RunnableConfig) -> bool:
-    """Whether the node runs on a state of its own, by `Send`; LangGraph says so in the run's metadata."""
-    path = (config.get("metadata") or {}).get("langgraph_path") or ("",)
-    return bool(path[0] == "__pregel_push")
+def _is_known(states: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a memory was told of this thread before; what a node notes for one is no sign of that."""
+    return any(REMEMBERED in mine for mine in states.values())
+
+
+def channel_of(state: Any) -> Mapping[str, Any]:
+    found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
+    return found or {}
 
 
 def told(context: Context) -> Context:

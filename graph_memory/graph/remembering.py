@@ -1,35 +1,36 @@
-"""What happens when a turn is over: every memory is told of it, each from where it had got to.
+"""What happens when a turn is over: every memory is told of it, on this line of the thread, and the line's head moves on.
 
-How far a memory has got stands in the thread's `memory` channel, so a turn whose run failed is made up for by the next one,
-and a memory that failed alone catches up alone.
+A run that finds its slot taken is a fork: everything is told again, to be written on a branch of its own.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
-from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import get_runtime
 
-from graph_memory.graph.recalling import Desk, tell
-from graph_memory.graph.scope import scope_of
-from graph_memory.graph.state import MEMORY
+from graph_memory.graph.commits import Commit
+from graph_memory.graph.lineage import Lineage, lineage_value, operation_id, task_id
+from graph_memory.graph.posting import posted
+from graph_memory.graph.recalling import Desk, channel_of, tell
+from graph_memory.graph.recording import memory_calls, record_event
+from graph_memory.graph.state import MEMORY, merge_memory, next_version
+from graph_memory.graph.telling import Told, first_cursors, told_to
+from graph_memory.graph.view import LineageView
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.assembly import reason_of, traceback_of
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import REMEMBERED, overflow_of, start_after
-from graph_memory.messages import is_final_answer, newest_human, state_messages
+from graph_memory.memories.planning import REMEMBERED
+from graph_memory.messages import state_messages
+from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps
-from graph_memory.types import Scope, Turn
+from graph_memory.types import Turn
 
 logger = logging.getLogger("graph_memory")
-
-_FROM_THE_START = ""
 
 
 def remember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = False) -> dict[str, Any]:
@@ -43,8 +44,14 @@ def remember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = Fa
         GraphMemoryError: a memory that is `required` failed.
     """
     telling = _telling(desk, state, config, aside=aside)
-    outcomes = run_all(telling.bodies, store=desk.store_of(get_runtime()), deadline_seconds=_deadlines(desk))
-    return telling.update(desk, outcomes)
+    with memory_calls(desk, config):
+        outcomes = _outcomes(telling)
+        if telling.is_forked:
+            telling = telling.on_a_branch()
+            outcomes = _outcomes(telling)
+    if left := telling.leftover():
+        telling.store.batch(left)
+    return telling.update(outcomes)
 
 
 async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = False) -> dict[str, Any]:
@@ -54,115 +61,124 @@ async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bo
         GraphMemoryError: a memory that is `required` failed.
     """
     telling = _telling(desk, state, config, aside=aside)
-    outcomes = await arun_all(telling.bodies, store=desk.store_of(get_runtime()), deadline_seconds=_deadlines(desk))
-    return telling.update(desk, outcomes)
+    with memory_calls(desk, config):
+        outcomes = await arun_all(telling.bodies(), store=telling.store, deadline_seconds=_deadlines(desk))
+        if telling.is_forked:
+            telling = telling.on_a_branch()
+            outcomes = await arun_all(telling.bodies(), store=telling.store, deadline_seconds=_deadlines(desk))
+    if left := telling.leftover():
+        await telling.store.abatch(left)
+    return telling.update(outcomes)
 
 
 def cursors(desk: Desk, state: Any, config: RunnableConfig, pruned: Collection[str]) -> dict[str, Any]:
-    """The part of the `memory` channel that says from where on a thread is to be remembered.
-
-    For memories that are new to the thread it is written before the first answer, so that a turn is not lost when the run ends
-    between its answer and its memory. Where the message that a memory got to is pruned, everything that stays is new to it.
-    """
-    messages, scope = state_messages(state, desk.messages_key), scope_of(config, get_runtime(), desk.settings.agent)
-    states = desk.states(state)
-    start = _start_of(messages, None)
-    cursor = messages[start - 1].id if start else _FROM_THE_START
-    known = {m.name: states.get(m.name, {}).get(REMEMBERED) for m in desk.memories}
-    fed = {m.name for m in desk.memories if m.feeds == "overflow"}
-    new = {
-        name: {REMEMBERED: _FROM_THE_START if name in fed else cursor} for name, last in known.items() if last is None
+    """The part of the `memory` channel that says from where on a thread is to be remembered, and which thread it is."""
+    messages = state_messages(state, desk.messages_key)
+    if desk.scope(config).is_empty:
+        return {}
+    lineage = desk.lineage(state, config)
+    first = first_cursors(desk.memories, messages, desk.states(state), pruned)
+    return {
+        **(lineage_value(lineage.root, {}) if lineage and first else {}),
+        **({desk.state_key: first} if first else {}),
     }
-    new |= {name: {REMEMBERED: _FROM_THE_START} for name, last in known.items() if last in pruned}
-    return {} if scope.is_empty or not new else {"root": _root(state, scope), desk.state_key: new}
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """One telling: who is told what, and where what they write goes."""
+
+    desk: Desk
+    told: Sequence[Told]
+    store: Any
+    lineage: Lineage | None
+    commit: Commit | None
+    aside: bool
+    version: Mapping[str, Any]
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether the commit's slot was found to be somebody else's."""
+        return self.commit is not None and self.commit.is_forked
+
+    def bodies(self) -> dict[str, Steps[Any]]:
+        """What the memories do with it, by name."""
+        branch = self.commit.head.branch if self.commit else ""
+        return {told.memory.name: self._body(told.memory, replace(told.turn, branch=branch)) for told in self.told}
+
+    def _body(self, memory: Memory, turn: Turn) -> Steps[Any]:
+        if memory.remembers == "inline":
+            return memory.remember(turn)
+        return posted(memory, turn, line=self.desk.state_key, lineage=self.lineage, commit=self.commit)
+
+    def on_a_branch(self) -> _Telling:
+        """The same, to be written on a branch of this operation's own."""
+        assert self.commit is not None
+        assert self.lineage is not None
+        commit = self.commit.on_a_branch()
+        return replace(self, commit=commit, store=LineageView(self.store.store, self.lineage, commit))
+
+    def leftover(self) -> list[Any]:
+        """What an earlier try of this operation wrote and this one did not."""
+        return self.commit.leftover() if self.commit else []
+
+    def update(self, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+        """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
+        states: dict[str, Any] = {}
+        for told in self.told:
+            outcome = outcomes[told.memory.name]
+            done = outcome.error is None
+            states[told.memory.name] = {
+                **(outcome.value or {} if done else {}),
+                REMEMBERED: told.after if done else told.before,
+            }
+            _tell_remembered(self.desk, told, outcome)
+        update = {self.desk.state_key: states} if states and not self.aside else {}
+        if self.commit is not None and self.commit.is_taken:
+            update |= lineage_value(self.commit.root, {self.commit.line: self.commit.head.next()})
+        return {MEMORY: merge_memory(update, self.version)} if update else {}
+
+
+def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
+    made, lineage = desk.plan(state, config), desk.lineage(state, config)
+    thread = made.scope.thread_id or ""
+    # Without a checkpointer the client sends the thread, and nothing that was decided about it is remembered.
+    made = replace(made, is_whole=made.is_whole and lineage is not None)
+    told = told_to(made, desk.memories, desk.settings, root=thread, aside=aside)
+    store, version = desk.store_of(get_runtime()), next_version(channel_of(state), desk.state_key)
+    if store is None or lineage is None or not told:
+        return _Telling(desk, told, store, lineage, None, aside, version)
+    commit = Commit(
+        thread=thread,
+        root=lineage.root,
+        line=desk.state_key,
+        head=lineage.head(desk.state_key),
+        operation=operation_id(config, desk.state_key),
+        place=(*namespace(made.scope, "@lineage"), label("root", lineage.root)),
+        is_retold=any(one.is_again for one in told),
+        is_joint=aside,
+        part=task_id(config) if aside else "",
+    )
+    return _Telling(desk, told, LineageView(store, lineage, commit), lineage, commit, aside, version)
+
+
+def _outcomes(telling: _Telling) -> dict[str, Outcome]:
+    """One memory after the other, until one finds that this is a fork: then the others would ask their models in vain."""
+    outcomes: dict[str, Outcome] = {}
+    for name, body in telling.bodies().items():
+        if telling.is_forked:
+            body.close()
+            continue
+        outcomes |= run_all({name: body}, store=telling.store, deadline_seconds=_deadlines(telling.desk))
+    return outcomes
 
 
 def _deadlines(desk: Desk) -> dict[str, float | None]:
     return {memory.name: memory.remember_deadline_seconds for memory in desk.memories}
 
 
-def _root(state: Any, scope: Scope) -> str:
-    """The id of the thread's root: kept in the `memory` channel, so that a copied thread keeps it; at first the thread's."""
-    found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
-    return str((found or {}).get("root") or scope.thread_id or "")
-
-
-def _start_of(messages: Sequence[BaseMessage], last: str | None) -> int:
-    """Index of the first message that is to be remembered: that of the turn in which the one after id `last` stands.
-
-    When that one is not there, of the newest turn, and of the turns right before it that never got an answer.
-    """
-    if last == _FROM_THE_START:
-        return 0
-    if last is not None:
-        for index in range(len(messages) - 1, -1, -1):
-            if messages[index].id == last:
-                return _turn_start(messages, index + 1)
-    start = max(0, newest_human(messages))
-    while start > 0:
-        before = max(0, newest_human(messages[:start]))
-        if any(is_final_answer(message) for message in messages[before:start]):
-            return start
-        start = before
-    return start
-
-
-def _turn_start(messages: Sequence[BaseMessage], index: int) -> int:
-    """Where the turn of a message begins: a turn that has grown since is told whole. Past the end, past the end."""
-    while 0 < index < len(messages) and messages[index].type != "human":
-        index -= 1
-    return index
-
-
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """What the memories are told: the thread, from which message to which each, and the bodies that take it in."""
-
-    messages: Sequence[BaseMessage]
-    first: Mapping[str, int]
-    end: Mapping[str, int]
-    bodies: Mapping[str, Steps[Any]]
-    root: str
-    aside: bool
-
-    def update(self, desk: Desk, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
-        """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
-        states: dict[str, Any] = {}
-        for memory in desk.memories:
-            if memory.name not in outcomes:
-                continue
-            outcome, first = outcomes[memory.name], self.first[memory.name]
-            if outcome.error is None:
-                states[memory.name] = {**(outcome.value or {}), REMEMBERED: self.messages[self.end[memory.name] - 1].id}
-            else:
-                states[memory.name] = {REMEMBERED: self.messages[first - 1].id if first else _FROM_THE_START}
-            _tell_remembered(desk, memory, outcome)
-        return {MEMORY: {"root": self.root, desk.state_key: states}} if states and not self.aside else {}
-
-
-def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
-    made, states = desk.plan(state, config), desk.states(state)
-    root, messages = _root(state, made.scope), made.messages
-    overflow = overflow_of(made, desk.memories, desk.settings)
-    first, end, bodies = {}, {}, {}
-    for memory in [] if made.scope.is_empty else desk.memories:
-        is_fed = memory.feeds == "overflow"
-        if aside and (is_fed or memory.placement == "history"):
-            continue
-        mine = states.get(memory.name, {})
-        last = mine.get(REMEMBERED)
-        start = (start_after(messages, last) or 0) if is_fed else _start_of(messages, last)
-        stop = overflow if is_fed else len(messages)
-        told = tuple(message for message in messages[start:stop] if message.type != "system")
-        if told:
-            previous = messages[start - 1] if start else None
-            first[memory.name], end[memory.name] = start, stop
-            turn = Turn(made.scope, told, root, datetime.now(UTC), previous, mine, desk.settings.counter)
-            bodies[memory.name] = memory.remember(turn)
-    return _Telling(messages, first, end, bodies, root, aside)
-
-
-def _tell_remembered(desk: Desk, memory: Memory, outcome: Outcome) -> None:
+def _tell_remembered(desk: Desk, told: Told, outcome: Outcome) -> None:
+    memory = told.memory
     reason = "" if outcome.error is None else reason_of(outcome.error)
     if outcome.error is not None:
         if memory.required:
@@ -172,10 +188,13 @@ def _tell_remembered(desk: Desk, memory: Memory, outcome: Outcome) -> None:
         )
     tell(
         {
-            "event": "remembered",
+            "event": "remembered" if memory.remembers == "inline" else "posted",
             "node": desk.node,
             "memory": memory.name,
             "elapsed_ms": round(outcome.elapsed_ms, 3),
             "degraded": reason,
         }
     )
+    for event in memory.events(outcome.value or {}) if outcome.error is None else ():
+        tell({"node": desk.node, "memory": memory.name, **event})
+        record_event(desk, event, told.turn.scope)

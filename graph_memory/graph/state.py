@@ -1,30 +1,65 @@
 """The state keys that memory adds to a graph, and the channels behind them.
 
-`memory` is checkpointed and holds what belongs to the thread: `{"root": ..., "<node>": {"<memory>": {...}}}`.
+`memory` is checkpointed and holds what belongs to the thread: `{"@lineage": {...}, "<line>": {"<memory>": {...}}}`.
 `memory_context` is the explained context of the newest call; it is streamed with updates and values but never checkpointed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, cast
 
 from langgraph.channels import UntrackedValue
 from langgraph.graph import MessagesState
 from typing_extensions import TypedDict  # pydantic refuses typing's before Python 3.12
 
+from graph_memory.graph.lineage import LINEAGE
 from graph_memory.types import Context
 
 MEMORY = "memory"
 CONTEXT = "memory_context"
 
 
+VERSIONS = "versions"
+"""Key of the lineage that counts the updates of each line."""
+
+
 def merge_memory(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`new` over `old`, nested mappings merged key by key. The reducer of the `memory` channel."""
-    merged = dict(old or {})
-    for key, value in (new or {}).items():
+    """`new` over `old`, nested mappings merged key by key. The reducer of the `memory` channel.
+
+    A subgraph over `MemoryState` gives back the whole channel as it was when it began. Where a line has been updated beside it,
+    which the line's version tells, what is there wins.
+    """
+    old, new = old or {}, new or {}
+    there = _versions(old)
+    late = {line for line, version in _versions(new).items() if version < there.get(line, 0)}
+    return _merged(old, _yielding(new, old, late) if late else new)
+
+
+def next_version(channel: Mapping[str, Any], line: str) -> dict[str, Any]:
+    """The part of the `memory` channel that goes with an update of a line."""
+    return {LINEAGE: {VERSIONS: {line: _versions(channel).get(line, 0) + 1}}}
+
+
+def _versions(channel: Mapping[str, Any]) -> Mapping[str, int]:
+    found: Mapping[str, int] = (channel.get(LINEAGE) or {}).get(VERSIONS) or {}
+    return found
+
+
+def _yielding(new: Mapping[str, Any], old: Mapping[str, Any], lines: Collection[str]) -> dict[str, Any]:
+    """`new` without what `old` knows better of these lines."""
+    lineage = {
+        key: {line: one for line, one in value.items() if line not in lines} if isinstance(value, Mapping) else value
+        for key, value in new[LINEAGE].items()
+    }
+    return {**new, LINEAGE: lineage, **{line: _merged(new[line], old.get(line) or {}) for line in lines if line in new}}
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
         there = merged.get(key)
-        merged[key] = merge_memory(there, value) if isinstance(there, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = _merged(there, value) if isinstance(there, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 

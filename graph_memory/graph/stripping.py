@@ -128,19 +128,25 @@ def _mapped_model(value: Any, change: Change) -> Any:
     return value
 
 
-def also(out: Any, update: Mapping[str, Any]) -> Any:
-    """The output with a further update, where it has room for one."""
+def also(out: Any, update: Mapping[str, Any], *, leaving: bool = False) -> Any:
+    """The output with a further update, where it has room for one.
+
+    Args:
+        leaving: the update is for the parent graph too, when the output goes there.
+    """
+    if not update:
+        return out
     if out is None:
         return dict(update)
     if isinstance(out, Mapping):
         return {**out, **update}
-    if isinstance(out, Command) and out.graph is None:
+    if isinstance(out, Command) and (leaving or out.graph is None):
         if out.update is None or isinstance(out.update, Mapping):
             return dataclasses.replace(out, update={**(out.update or {}), **update})
         if isinstance(out.update, list):
             return dataclasses.replace(out, update=[*out.update, *update.items()])
     if isinstance(out, list) and out and isinstance(out[0], Command):
-        return [also(out[0], update), *out[1:]]
+        return [also(out[0], update, leaving=leaving), *out[1:]]
     return out
 
 

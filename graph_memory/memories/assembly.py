@@ -16,10 +16,12 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from graph_memory.context.merge import merge
 from graph_memory.context.tokens import token_counter
-from graph_memory.errors import GraphMemoryError
+from graph_memory.errors import BudgetError, GraphMemoryError
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.planning import Plan, Settings, checked, plan
+from graph_memory.memories.tiering import by_workspace, tiers_of
 from graph_memory.messages import with_ids
+from graph_memory.steps import AsyncBatches, Batches
 from graph_memory.types import Context, Scope, Section, TokenCounter
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ logger = logging.getLogger("graph_memory")
 
 
 def recall_all(
-    plan: Plan, memories: Sequence[Memory], store: BaseStore | None, settings: Settings
+    plan: Plan, memories: Sequence[Memory], store: Batches | None, settings: Settings
 ) -> tuple[Section, ...]:
     """Every memory's section, in order.
 
@@ -47,7 +49,7 @@ def recall_all(
 
 
 async def arecall_all(
-    plan: Plan, memories: Sequence[Memory], store: BaseStore | None, settings: Settings
+    plan: Plan, memories: Sequence[Memory], store: AsyncBatches | None, settings: Settings
 ) -> tuple[Section, ...]:
     """`recall_all` in lockstep: six memories, one round trip.
 
@@ -93,20 +95,38 @@ def traceback_of(error: Exception) -> Exception | None:
 def assemble(plan: Plan, sections: Sequence[Section], settings: Settings, memories: Sequence[Memory]) -> Context:
     """The context that the LLM node receives; sections that are too long are cut by their memory's `truncate`, if it has one.
 
+    A workspace limits what memories add. What must be shown may take up to the hard budget.
+
     Raises:
         BudgetError: what must be shown exceeds the budget.
     """
-    context = merge(
+    workspace = settings.workspace
+    if workspace is None:
+        context = _merged(plan, sections, settings, memories, settings.budget_tokens)
+    else:
+        weighed = by_workspace(sections, memories, workspace, plan.now)
+        try:
+            context = _merged(plan, weighed, settings, memories, plan.budget_tokens)
+        except BudgetError:
+            context = _merged(plan, weighed, settings, memories, settings.budget_tokens)
+        tiers = tiers_of(context, memories, weighed, workspace)
+        context = replace(context, workspace=workspace.name, complexity=plan.complexity or "", tiers=tiers)
+    return replace(context, sections=tuple(sections), made_for=settings.made_for(plan.messages))
+
+
+def _merged(
+    plan: Plan, sections: Sequence[Section], settings: Settings, memories: Sequence[Memory], budget_tokens: int
+) -> Context:
+    return merge(
         plan.messages,
         sections,
-        budget_tokens=settings.budget_tokens,
+        budget_tokens=budget_tokens,
         reserve_tokens=settings.reserve_tokens,
-        counter=settings.counter,
+        counter=plan.counter,
         turn_id=plan.turn_id,
         node=settings.node,
-        truncate={m.name: partial(_truncated, m, settings.counter) for m in memories if m.cuts},
+        truncate={m.name: partial(_truncated, m, plan.counter) for m in memories if m.cuts},
     )
-    return replace(context, made_for=settings.made_for(plan.messages))
 
 
 def _truncated(memory: Memory, counter: TokenCounter, section: Section, max_tokens: int) -> Section:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+from graph_memory.context.tiers import TIERS, Tier
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories import assembly
 from graph_memory.types import Context, Feeds, Placement, Query, Scope, Section, Snippet, TokenCounter, Turn
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     from graph_memory.steps import Steps
 
-_RESERVED = frozenset({"plan", "merge", "thread", "frame", ""})
+_RESERVED = frozenset({"plan", "merge", "thread", "frame", "@lineage", "@outbox", ""})
+
+Remembers = Literal["inline", "background"]
+"""When a turn is taken in: before the run goes on, or later by a worker, from a durable outbox in the store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +41,11 @@ class Memory:
         required: a failure of this memory fails the call, instead of leaving its section empty.
         placement: where its section goes.
         feeds: whether it is told every turn, or what leaves the window of recent turns.
+        tier: which share of a workspace's budget it draws on, when there is a workspace.
         deadline_seconds: how long recall may take before the call goes on without it; None waits for ever.
         remember_deadline_seconds: how long remembering may take before the run goes on; the next turn makes up for it.
+        remembers: "inline", or "background" to leave the work to a worker (`graph_memory.graph.worker`), for memories that say
+            ahead what they keep in the thread's state (`state_after`).
     """
 
     kind: ClassVar[str] = "custom"
@@ -53,8 +60,10 @@ class Memory:
     required: bool = False
     placement: Placement = "tail"
     feeds: Feeds = "turn"
+    tier: Tier = "long_term"
     deadline_seconds: float | None = 5.0
     remember_deadline_seconds: float | None = 30.0
+    remembers: Remembers = "inline"
 
     def __post_init__(self) -> None:
         if self.name in _RESERVED or any(mark in self.name for mark in "|:"):
@@ -68,6 +77,8 @@ class Memory:
             )
         if self.feeds not in ("turn", "overflow"):
             raise ConfigurationError(f"memory {self.name!r} has feeds={self.feeds!r}: choose 'turn' or 'overflow'")
+        if self.tier not in TIERS:
+            raise ConfigurationError(f"memory {self.name!r} has tier {self.tier!r}: choose from {', '.join(TIERS)}")
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and self.weight > 0):
             raise ConfigurationError(
                 f"memory {self.name!r} has weight {self.weight}: a weight is a number above zero; leave the memory out to"
@@ -82,6 +93,15 @@ class Memory:
             seconds = getattr(self, name)
             if seconds is not None and not seconds > 0:
                 raise ConfigurationError(f"memory {self.name!r} has {name} {seconds}: give seconds above 0, or None")
+        if self.remembers not in get_args(Remembers):
+            raise ConfigurationError(
+                f"memory {self.name!r} has remembers={self.remembers!r}: choose 'inline' or 'background'"
+            )
+        if self.remembers == "background" and (self.feeds == "overflow" or not self.defers):
+            raise ConfigurationError(
+                f"memory {self.name!r} cannot remember in the background: what it takes in must be there when the turn is over,"
+                " in the thread's state or before messages leave the window; leave out remembers="
+            )
 
     def recall(self, query: Query) -> Steps[Section]:
         """What this memory offers for the query; build it with `section`."""
@@ -92,6 +112,18 @@ class Memory:
         yield from ()
         return None
 
+    def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
+        """The state that `remember` will return for the turn, known before any of its work is done; pure.
+
+        A memory that defines it can remember in the background: the state is checkpointed with the turn, the work is done later.
+        """
+        return None
+
+    @property
+    def defers(self) -> bool:
+        """Whether this memory can remember in the background: it has a `state_after` of its own."""
+        return type(self).state_after is not Memory.state_after
+
     def overflow(self, query: Query) -> int:
         """How many of the query's first messages leave the window, as far as this memory has a say in it; pure.
 
@@ -99,6 +131,10 @@ class Memory:
         turns, counted from `query.overflowed` on.
         """
         return query.overflowed or 0
+
+    def events(self, kept: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """What the custom stream is told besides, when `remember` returned `kept`; each with its name under "event"."""
+        return ()
 
     def truncate(self, section: Section, max_tokens: int, counter: TokenCounter) -> Section:
         """The section cut to `max_tokens` in this memory's own way; the merge calls it for memories that define it.

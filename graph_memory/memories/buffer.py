@@ -17,13 +17,18 @@ from typing import Any, ClassVar
 
 from langchain_core.messages import BaseMessage
 
-from graph_memory.context.turns import history_section
+from graph_memory.context.tiers import Tier
+from graph_memory.context.turns import history_section, window_from
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.archive import Archive, Messages, split_turns, turn_key
 from graph_memory.memories.base import Memory
+from graph_memory.memories.planning import is_one_turn
 from graph_memory.messages import newest_human
 from graph_memory.steps import Steps
 from graph_memory.types import Placement, Query, Section, Turn
+
+AHEAD = 10
+"""A tenth of the window is kept free for the next turn, where memories feed on what overflows."""
 
 _WINDOW = "window"
 """Key of the state that lists the archived turns of the window, oldest first."""
@@ -39,7 +44,8 @@ class BufferMemory(Memory):
     """Keeps the newest turns in the context verbatim.
 
     Attributes:
-        turns: how many turns stay, the newest included; None does not limit them.
+        turns: how many turns stay at most, the newest included; None does not limit them. Where memories feed on what overflows,
+            a third of them leaves at once.
         tokens: how many tokens stay; None takes this memory's share of the budget.
         seconds: how old a turn may be; None does not limit it.
         flush_tokens: how much leaves at once when the window overflows; None takes a fifth of its limit.
@@ -53,6 +59,7 @@ class BufferMemory(Memory):
 
     name: str = "buffer"
     placement: Placement = "history"
+    tier: Tier = "working"
     turns: int | None = None
     tokens: int | None = None
     seconds: float | None = None
@@ -83,7 +90,7 @@ class BufferMemory(Memory):
         gone = query.overflowed or 0
         messages = [*(message for turn in earlier for message in turn), *query.messages[gone:]]
         # Where memories feed on overflow, only they empty the window: what they have not taken in stays as long as it fits.
-        window, start = self._window(messages, query, flush=query.overflowed is None)
+        window, start = self._window(messages, query, flushes=query.overflowed is None)
         section = self.section(window.snippets)
         if archive is None:
             return replace(section, degraded=_NOT_PRUNED) if self.prune else section
@@ -101,31 +108,51 @@ class BufferMemory(Memory):
         return None
 
     def overflow(self, query: Query) -> int:
-        """What a batch of `flush_tokens` takes out of the window once it is too long."""
-        gone = query.overflowed or 0
-        _, start = self._window(query.messages[gone:], query, flush=True)
-        return gone + start
+        """What a batch of `flush_tokens` takes out of the window once it is too long.
 
-    def _window(self, messages: Sequence[BaseMessage], query: Query, *, flush: bool) -> tuple[Section, int]:
-        limit = self.tokens if self.tokens is not None else query.history_tokens
-        flush_tokens = limit // 5 if self.flush_tokens is None else self.flush_tokens
+        It leaves room for the next turn, so that nothing drops out of the window before a memory has taken it in.
+        """
+        gone = query.overflowed or 0
+        limit = self._limit(query)
+        turns = None if self.turns is None else max(1, self.turns - 1)
+        return gone + window_from(
+            query.messages[gone:],
+            limit_tokens=limit - limit // AHEAD,
+            turns=turns,
+            seconds=self.seconds,
+            flush_tokens=self._flush(limit),
+            flush_turns=1 if turns is None else max(1, turns // 3),
+            counter=query.counter,
+            now=query.now,
+        )
+
+    def _window(self, messages: Sequence[BaseMessage], query: Query, *, flushes: bool) -> tuple[Section, int]:
+        limit = self._limit(query)
         return history_section(
             messages,
             memory=self.name,
             limit_tokens=limit,
             turns=self.turns,
             seconds=self.seconds,
-            flush_tokens=flush_tokens if flush else 0,
+            flush_tokens=self._flush(limit) if flushes else 0,
             counter=query.counter,
             now=query.now,
         )
 
+    def _limit(self, query: Query) -> int:
+        return self.tokens if self.tokens is not None else query.history_tokens
+
+    def _flush(self, limit: int) -> int:
+        return limit // 5 if self.flush_tokens is None else self.flush_tokens
+
     def _earlier(self, query: Query, archive: Archive) -> Steps[list[Messages]]:
         """Archived turns that may be in the window: those that were pruned, or all when no checkpointer keeps the thread."""
         keys: Sequence[str] = query.state.get(_WINDOW, ())
+        if query.overflowed:
+            keys = ()  # they are older than what memories have taken in
         if keys and query.state.get(_BEFORE) not in {message.id for message in query.messages}:
             keys = ()  # somebody emptied the channel: then the window is empty too
-        if not query.is_whole and _is_one_turn(query.messages):
+        if not query.is_whole and is_one_turn(query.messages):
             keys = yield from archive.recent()
         here = {turn_key(turn) for turn in split_turns(query.messages)}
         return (yield from archive.read([key for key in keys if key not in here]))
@@ -152,8 +179,3 @@ def _remembered_turns(messages: Sequence[BaseMessage], last: str | None) -> list
     earlier = messages[: max(0, newest_human(messages[:running]))]
     known = next((i + 1 for i in range(running - 1, -1, -1) if last is not None and messages[i].id == last), 0)
     return split_turns(earlier[:known])
-
-
-def _is_one_turn(messages: Sequence[BaseMessage]) -> bool:
-    """Whether nothing but the newest turn is there; a caller who passes earlier turns keeps the history by himself."""
-    return newest_human(messages[: max(0, newest_human(messages))]) < 0

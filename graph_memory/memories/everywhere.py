@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from langgraph.store.base import SearchOp
+from langgraph.store.base import Item, SearchOp
 
+from graph_memory.context.links import Marks, links_between, marked, name_marks
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
+from graph_memory.memories.records import memos_in
 from graph_memory.memories.searching import QUERY_CHARACTERS, Found, carries, searching
+from graph_memory.memories.short_term import short_term
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps, arun, run
-from graph_memory.types import Scope
+from graph_memory.types import Memo, Scope
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
     from langgraph.store.base import BaseStore
 
 _POOL = 100
+_ENTITIES = ("entity", "value_id", "by")
+"""Keys of a memo's metadata under which entity memory names whom it is about."""
 
 
 def search(
@@ -29,8 +37,12 @@ def search(
     kinds: Iterable[str] | None = None,
     filter: Mapping[str, Any] | None = None,
     limit: int = 10,
+    messages: Sequence[BaseMessage] = (),
 ) -> list[Found]:
     """Looks through everything that is remembered in a scope, whichever memory keeps it.
+
+    Where the scope names a thread, its archived turns are looked through too. What shares an entity, a name, a message or a
+    turn with something else that was found says so in its `links`.
 
     Args:
         scope: whose memory.
@@ -39,12 +51,13 @@ def search(
         kinds: kinds of memo, such as "message" or "fact"; None takes all.
         filter: metadata that a memo must carry.
         limit: how many at most.
+        messages: messages of the thread that may not be stored yet, such as the state's.
 
     Raises:
         ConfigurationError: the scope names neither a user nor a thread.
         StoreError: the store failed.
     """
-    return run(_looking(scope, query, limit=limit, filter=filter, kinds=kinds), store=store)
+    return run(_looking(scope, query, limit=limit, filter=filter, kinds=kinds, messages=messages), store=store)
 
 
 async def asearch(
@@ -55,26 +68,63 @@ async def asearch(
     kinds: Iterable[str] | None = None,
     filter: Mapping[str, Any] | None = None,
     limit: int = 10,
+    messages: Sequence[BaseMessage] = (),
 ) -> list[Found]:
     """`search`, awaiting the store."""
-    return await arun(_looking(scope, query, limit=limit, filter=filter, kinds=kinds), store=store)
+    return await arun(_looking(scope, query, limit=limit, filter=filter, kinds=kinds, messages=messages), store=store)
 
 
 def _looking(
-    scope: Scope, text: str, *, limit: int, filter: Mapping[str, Any] | None, kinds: Iterable[str] | None
+    scope: Scope,
+    text: str,
+    *,
+    limit: int,
+    filter: Mapping[str, Any] | None,
+    kinds: Iterable[str] | None,
+    messages: Sequence[BaseMessage],
 ) -> Steps[list[Found]]:
-    prefix = namespace(scope, "any")[:3]
+    prefix, wanted, now = namespace(scope, "any")[:3], None if kinds is None else set(kinds), datetime.now(UTC)
+    thread: list[Item] = []
+    if wanted is None or "message" in wanted:
+        thread = yield from short_term(scope, messages, now)
     if not text.strip():
-        return (yield from searching(prefix, "", limit=limit, filter=filter, kinds=kinds))
-    text, wanted = text[:QUERY_CHARACTERS], None if kinds is None else set(kinds)
+        found = yield from searching(prefix, "", limit=limit, filter=filter, kinds=wanted)
+        return with_links([*found, *_listed(thread, {one.memo.source for one in found}, filter)][:limit])
+    text = text[:QUERY_CHARACTERS]
     condition = {"metadata": dict(filter)} if filter else None
     search = SearchOp(prefix, filter=condition, limit=max(limit, _POOL), query=text, refresh_ttl=False)
     [items] = yield StoreOps([search])
-    inside = [item for item in items if item.namespace[: len(prefix)] == prefix and carries(item, filter)]
-    noted = [(item, note) for item in inside if (note := note_in(item)) is not None]
+    inside = [item for item in items if item.namespace[: len(prefix)] == prefix]
+    known = {item.value.get("source") for item in inside}
+    inside += [item for item in thread if item.value["source"] not in known]
+    noted = [(item, note) for item in inside if carries(item, filter) and (note := note_in(item)) is not None]
     noted = [(item, note) for item, note in noted if wanted is None or item.value.get("kind") in wanted]
     if not noted:
         return []
-    asked = read_question(text, Corpus())
-    corpus = corpus_of(Corpus(), getattr(items, "statistics", None), asked, [note for _, note in noted])
-    return ranked(noted, text, corpus, RankingWeights(), limit)
+    notes = [note for _, note in noted]
+    corpus = Corpus(years=tuple(sorted({date.fromordinal(note.day).year for note in notes})), today=now.toordinal())
+    corpus = corpus_of(corpus, getattr(items, "statistics", None), read_question(text, corpus), notes)
+    return with_links(ranked(noted, text, corpus, RankingWeights(), limit))
+
+
+def _listed(items: Iterable[Item], known: set[str], filter: Mapping[str, Any] | None) -> list[Found]:
+    memos = [memo for item, memo in memos_in(items) if carries(item, filter)]
+    return [Found(memo, 0.0, {}) for memo in reversed(memos) if memo.source not in known]
+
+
+def with_links(found: Sequence[Found]) -> list[Found]:
+    """Each with the ids of the others that share an entity, a name, a message or a turn with it."""
+    speakers = {one.memo.speaker for one in found}
+    links = links_between({one.memo.id: _marks(one.memo, speakers) for one in found})
+    return [replace(one, links=links.get(one.memo.id, ())) for one in found]
+
+
+def _marks(memo: Memo, speakers: Iterable[str]) -> Marks:
+    turn = f"{memo.origin.root}/{memo.origin.turn_id}" if memo.origin.turn_id else ""
+    entities = (str(memo.metadata.get(key) or "") for key in _ENTITIES)
+    return (
+        marked("turn", [turn])
+        | marked("message", [memo.source])
+        | marked("entity", entities)
+        | name_marks([memo.text], without=speakers)
+    )

@@ -6,18 +6,31 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from graph_memory.context.calibration import current_counter
+from graph_memory.context.complexity import (
+    COMPLEXITIES,
+    Complexity,
+    ComplexityEstimator,
+    estimate_complexity,
+    refers_back,
+)
 from graph_memory.context.tokens import token_counter
+from graph_memory.context.workspaces import Workspace
 from graph_memory.errors import ConfigurationError
 from graph_memory.messages import newest_human, text_of
 from graph_memory.types import Query, Scope, TokenCounter
 
 if TYPE_CHECKING:
     from graph_memory.memories.base import Memory
+
+_LINES = 0.9
+"""The rest pays for quoting and delimiters."""
 
 REMEMBERED = "remembered"
 """Key of a memory's thread-scoped state: id of the last message that it has taken in."""
@@ -33,6 +46,8 @@ class Settings:
         counter: how tokens are counted.
         node: the LLM node.
         agent: whose memories they are when several agents serve one user; None shares them.
+        workspace: whose policy shares out the budget; None shares it by the memories' weights alone.
+        estimator: estimates the complexity of a question for the workspace; None goes by the workspace's rules.
         key: tells these settings from any other's, within one process.
     """
 
@@ -41,7 +56,27 @@ class Settings:
     counter: TokenCounter = field(default_factory=token_counter)
     node: str = ""
     agent: str | None = None
+    workspace: Workspace | None = None
+    estimator: ComplexityEstimator | None = None
     key: str = field(default_factory=lambda: uuid4().hex)
+
+    def complexity(self, text: str, turns: int) -> Complexity | None:
+        """How complex the question is; None without a workspace, because then nothing depends on it."""
+        if self.workspace is None:
+            return None
+        estimate = self.estimator or partial(estimate_complexity, rules=self.workspace.complexity_rules)
+        return estimate(text, turns=turns, needs_retrieval=refers_back(text)).level
+
+    def budget_for(self, complexity: Complexity | None) -> int:
+        """Tokens of a context for a question of that complexity."""
+        if self.workspace is None or complexity is None:
+            return self.budget_tokens
+        return self.workspace.budget(complexity, self.budget_tokens)
+
+    @property
+    def steady_budget(self) -> int:
+        """Tokens that a context has whatever the question: the history's share is reckoned from it, so that it stays (law 8)."""
+        return min(map(self.budget_for, COMPLEXITIES))
 
     def made_for(self, messages: Sequence[BaseMessage]) -> str:
         """What marks a context that these settings gave for the newest human message, as it now reads."""
@@ -55,6 +90,9 @@ class Plan:
     """What one call asks of all memories: `Query` without the part that differs between them.
 
     Attributes:
+        counter: the counter of this call; one that learns gives another one later.
+        budget_tokens: tokens of this call's context.
+        complexity: of the question; None without a workspace.
         states: each memory's own part of the thread's `memory` channel, by name.
         history_tokens: tokens that history may fill, the newest turn included. It depends on settings and on the system
             messages only, never on what else was found, so that the window's start does not wander (law 8).
@@ -67,6 +105,9 @@ class Plan:
     text: str
     history_tokens: int
     now: datetime
+    counter: TokenCounter
+    budget_tokens: int
+    complexity: Complexity | None = None
     has_store: bool = True
     is_whole: bool = True
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -81,8 +122,8 @@ class Plan:
             text=self.text,
             messages=self.messages,
             turn_id=self.turn_id,
-            budget_tokens=settings.budget_tokens,
-            counter=settings.counter,
+            budget_tokens=self.budget_tokens,
+            counter=self.counter,
             now=self.now,
             has_store=self.has_store,
             is_whole=self.is_whole,
@@ -119,6 +160,8 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
     counter = settings.counter
     if not hasattr(counter, "count_message"):
         raise ConfigurationError("counter must be a TokenCounter: wrap a function of texts with counter_from(function)")
+    if settings.workspace is not None and not isinstance(settings.workspace, Workspace):
+        raise ConfigurationError("workspace must be a Workspace, or the name of a preset such as 'research'")
     if not isinstance(settings.budget_tokens, int) or not isinstance(settings.reserve_tokens, int):
         raise ConfigurationError("budget_tokens and reserve_tokens must be whole numbers of tokens")
     floor = counter.overhead + counter.count_message(HumanMessage("")) + settings.reserve_tokens
@@ -145,13 +188,18 @@ def plan(
     """What to ask the memories for the newest human message of `messages` (all of which have ids)."""
     human = newest_human(messages)
     newest = messages[human] if human >= 0 else None
+    text, counter = text_of(newest) if newest else "", current_counter(settings.counter)
+    complexity = settings.complexity(text, sum(message.type == "human" for message in messages))
     return Plan(
         scope=scope,
         messages=tuple(messages),
         turn_id=(newest.id or "") if newest else "",
-        text=text_of(newest) if newest else "",
-        history_tokens=_history_tokens(memories, messages, settings),
+        text=text,
+        history_tokens=_history_tokens(memories, messages, settings, counter),
         now=now or datetime.now(UTC),
+        counter=counter,
+        budget_tokens=settings.budget_for(complexity),
+        complexity=complexity,
         has_store=has_store,
         is_whole=is_whole,
         states=states or {},
@@ -166,6 +214,23 @@ def overflow_of(plan: Plan, memories: Sequence[Memory], settings: Settings) -> i
     if plan.overflowed is None:
         return 0
     return max(memory.overflow(plan.query(memory, settings)) for memory in memories)
+
+
+def share_tokens(memory: Memory, memories: Sequence[Memory], settings: Settings) -> int:
+    """Tokens of the budget that a memory's lines can have by its weight and bounds, when all the others want theirs.
+
+    It depends on settings alone, so that it stays the same for the whole of a thread; system messages and what is pinned make the
+    merge's grant somewhat smaller.
+    """
+    free = max(0, settings.steady_budget - settings.reserve_tokens - settings.counter.overhead)
+    share = memory.weight / sum(one.weight for one in memories)
+    heading = settings.counter.count_text(memory.heading)
+    return max(0, int(free * min(max(share, memory.min_share), memory.max_share) * _LINES) - heading)
+
+
+def is_one_turn(messages: Sequence[BaseMessage]) -> bool:
+    """Whether nothing but the newest turn is there; a caller who passes earlier turns keeps the history by himself."""
+    return newest_human(messages[: max(0, newest_human(messages))]) < 0
 
 
 def start_after(messages: Sequence[BaseMessage], last: str | None) -> int | None:
@@ -201,10 +266,12 @@ def _settled(
     return None
 
 
-def _history_tokens(memories: Sequence[Memory], messages: Sequence[BaseMessage], settings: Settings) -> int:
+def _history_tokens(
+    memories: Sequence[Memory], messages: Sequence[BaseMessage], settings: Settings, counter: TokenCounter
+) -> int:
     """The budget less system messages and reserve, times the share of the memories that place history."""
-    fixed = settings.counter.overhead + sum(settings.counter.count_message(m) for m in messages if m.type == "system")
-    free = max(0, settings.budget_tokens - settings.reserve_tokens - fixed)
+    fixed = counter.overhead + sum(counter.count_message(m) for m in messages if m.type == "system")
+    free = max(0, settings.steady_budget - settings.reserve_tokens - fixed)
     of_history = [memory for memory in memories if memory.placement == "history"]
     share = sum(m.weight for m in of_history) / sum(m.weight for m in memories)
     share = min(max(share, sum(m.min_share for m in of_history)), sum(m.max_share for m in of_history))

@@ -15,6 +15,7 @@ from langchain_core.messages import BaseMessage
 from langgraph.store.base import Item
 
 from graph_memory.context.notes import note_value, to_embed
+from graph_memory.extract.importance import importance
 from graph_memory.messages import said_at, speaker_of, text_of
 from graph_memory.types import Memo, Origin, Turn
 
@@ -38,8 +39,10 @@ def clip_start(text: str, words: int = NEIGHBOUR_WORDS) -> str:
     return " ".join(text.split(maxsplit=words)[:words])
 
 
-def memos_of(turn: Turn, spoken: Sequence[BaseMessage], *, memory: str, first_seq: int) -> list[Memo]:
-    """One memo per message, each with its neighbours clipped beside it."""
+def memos_of(
+    turn: Turn, spoken: Sequence[BaseMessage], *, memory: str, first_seq: int, tier: str = "long_term"
+) -> list[Memo]:
+    """One memo per message, each with its neighbours clipped beside it and its importance estimated by rules."""
     texts = [text_of(message) for message in spoken]
     before = [text_of(turn.previous) if turn.previous else "", *texts]
     after = [*texts[1:], ""]
@@ -49,7 +52,7 @@ def memos_of(turn: Turn, spoken: Sequence[BaseMessage], *, memory: str, first_se
         extra = message.additional_kwargs
         made.append(
             Memo(
-                id=memo_id(turn.root, message.id or "", memory),
+                id=memo_id(turn.stem, message.id or "", memory),
                 text=texts[i],
                 origin=Origin(root=turn.root, seq=first_seq + i, turn_id=turn_id, memory=memory, ordinal=i),
                 said_at=said_at(message, turn.now),
@@ -60,6 +63,8 @@ def memos_of(turn: Turn, spoken: Sequence[BaseMessage], *, memory: str, first_se
                 before=clip_end(before[i]),
                 after=clip_start(after[i]),
                 metadata=dict(extra.get("metadata") or {}),
+                importance=importance(texts[i], message.type),
+                tier=tier,
             )
         )
     return made

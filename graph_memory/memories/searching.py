@@ -6,7 +6,7 @@ A namespace's prefix is trusted to narrow, never to isolate: what comes back is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.store.base import Item, SearchOp
@@ -20,11 +20,21 @@ QUERY_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A memo that a search found. `score` is in 0–1, higher is closer; `parts` are the signals that it was made of."""
+    """A memo that a search found.
+
+    Attributes:
+        memo: what was found.
+        score: 0–1, higher is closer.
+        parts: the signals that the score was made of.
+        terms: the question's terms by weight, where the search ranked by them.
+        links: ids of the other memos found that share an entity, a name, a message or a turn with it.
+    """
 
     memo: Memo
     score: float
     parts: Mapping[str, float]
+    terms: Mapping[str, float] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
 
 
 def searching(
@@ -53,8 +63,10 @@ def searching(
 
 def carries(item: Item, wanted: Mapping[str, Any] | None) -> bool:
     """Whether the item's metadata holds every wanted key with an equal value."""
+    if not wanted:  # then the value need not be decoded
+        return True
     metadata = item.value.get("metadata") or {}
-    return all(metadata.get(key) == value for key, value in (wanted or {}).items())
+    return all(metadata.get(key) == value for key, value in wanted.items())
 
 
 def _found(item: Item, memo: Memo) -> Found:

@@ -9,30 +9,40 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langgraph.store.base import GetOp, Item, PutOp
 
-from graph_memory.context.notes import joined_terms
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.scoring import freshness
+from graph_memory.context.tokens import token_counter
 from graph_memory.errors import ConfigurationError, ModelError
 from graph_memory.memories.base import Memory
+from graph_memory.memories.episode_recall import recalled_episodes, with_episodes
+from graph_memory.memories.episodes import Episodes, Keeper
+from graph_memory.memories.followers import followed, following
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.ranked import ranked_search
-from graph_memory.memories.records import clip_start, is_valid_at, line_of, memo_id, memos_of, stored
+from graph_memory.memories.records import is_valid_at, line_of, memo_id, memos_of, stored
 from graph_memory.memories.searching import Found
 from graph_memory.messages import is_spoken
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Call, Steps, StoreOps, arun, run
-from graph_memory.types import Memo, Query, Scope, Section, Snippet, Turn
+from graph_memory.types import Memo, Query, Scope, Section, Snippet, TokenCounter, Turn
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
 logger = logging.getLogger("graph_memory")
+
+_MOST_CHARACTERS = 8
+"""No tokenizer gets more of them into a token, on the average of a language."""
+
+_CUT_CHARACTERS = 480
+"""About what is left of a long text where it is cut shortest."""
 
 Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 """Scores texts for a question, higher is closer, on any scale: a cross-encoder's `predict`, wrapped."""
@@ -45,6 +55,8 @@ class VectorMemory(Memory):
     Attributes:
         limit: how many memos are considered for the context; the budget decides how many are shown.
         candidates: how many memos the store is asked for; they are ranked here.
+        fill: where fewer than `candidates` match, how many of the newest are considered for the context too; 0 for those alone
+            that match.
         threshold: memos that score below are not recalled, 0–1.
         roles: message types that are remembered.
         weights: how much each ranking signal counts.
@@ -55,14 +67,16 @@ class VectorMemory(Memory):
         half_life_hours: age at which freshness has halved.
         ttl_seconds: how long a memo is kept after it was last written; None keeps it. Needs a store with TTL.
         filter: metadata that a memo must carry to be recalled.
+        episodes: how finished sessions are summarised and recalled; None keeps none.
     """
 
     kind: ClassVar[str] = "vector"
     heading: ClassVar[str] = "Said earlier, found by search:"
 
     name: str = "vector"
-    limit: int = 100
+    limit: int = 200
     candidates: int = 200
+    fill: int = 200
     threshold: float = 0.0
     roles: tuple[str, ...] = ("human", "ai")
     weights: RankingWeights = field(default_factory=RankingWeights)
@@ -72,13 +86,14 @@ class VectorMemory(Memory):
     half_life_hours: float = 168.0
     ttl_seconds: float | None = None
     filter: Mapping[str, Any] | None = None
+    episodes: Episodes | None = field(default_factory=Episodes)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("limit", "candidates", "rerank"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+        for name, least in (("limit", 1), ("candidates", 1), ("rerank", 1), ("fill", 0)):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
                 raise ConfigurationError(
-                    f"memory {self.name!r} has {name} {getattr(self, name)}: give a whole number, 1 or more"
+                    f"memory {self.name!r} has {name} {getattr(self, name)}: give a whole number, {least} or more"
                 )
         if self.placement == "history":
             raise ConfigurationError(
@@ -105,18 +120,24 @@ class VectorMemory(Memory):
         if not query.text.strip():
             return self.section()
         wanted = {**(self.filter or {}), **(query.filter or {})}
-        found = yield from self._search(query.scope, query.text, wanted, self.limit)
+        found = yield from self._search(
+            query.scope, query.text, wanted, self.limit, query.now.toordinal(), fill=self.fill
+        )
         fresh = self._freshened([one for one in found if is_valid_at(one.memo, query.now)], query)
-        return self.section(_snippet(one) for one in fresh)
+        limit = self.episodes.limit if self.episodes is not None else 0
+        told = yield from recalled_episodes(replace(query, filter=wanted), self.name, limit=limit)
+        return self.section(with_episodes(_showable(fresh, query.budget_tokens), told, query.text))
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Stores one memo per message of the turn, and tells the memo before what followed it."""
+        turn = turn.untold()
         spoken = [m for m in turn.messages if is_spoken(m) and m.type in self.roles]
         if not spoken:
             return None
         where, seq = namespace(turn.scope, self.name), int(turn.state.get("seq", 0))
-        memos = memos_of(turn, spoken, memory=self.name, first_seq=seq)
-        before = memo_id(turn.root, (turn.previous.id if turn.previous else "") or "", self.name)
+        memos = memos_of(turn, spoken, memory=self.name, first_seq=seq, tier=self.tier)
+        unknown = memo_id(turn.stem, (turn.previous.id if turn.previous else "") or "", self.name)
+        before = str(turn.state.get("last") or unknown)  # in a fork it was written under another branch's id
         about, key = place(turn.scope, self.name)
         answers = yield StoreOps([GetOp(about, key, refresh_ttl=False), GetOp(where, before, refresh_ttl=False)])
         known = Participants.of(answers[0])
@@ -127,7 +148,9 @@ class VectorMemory(Memory):
         if now != known:
             puts.append(PutOp(about, key, now.to_value(), index=False))
         yield StoreOps(puts)
-        return {"seq": seq + len(memos)}
+        if (keeper := self.keeper(turn.scope, counter=turn.counter)) is not None:
+            yield from keeper.after(turn, answers[1], memos)
+        return {"seq": seq + len(memos), "last": memos[-1].id}
 
     def search(
         self,
@@ -143,7 +166,7 @@ class VectorMemory(Memory):
         Raises:
             StoreError: the store failed.
         """
-        return run(self._search(scope, query, filter, limit), store=store)
+        return run(self._search(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
 
     async def asearch(
         self,
@@ -155,12 +178,37 @@ class VectorMemory(Memory):
         filter: Mapping[str, Any] | None = None,
     ) -> list[Found]:
         """`search`, awaiting the store."""
-        return await arun(self._search(scope, query, filter, limit), store=store)
+        return await arun(self._search(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
 
-    def _search(self, scope: Scope, text: str, wanted: Mapping[str, Any] | None, limit: int) -> Steps[list[Found]]:
+    def keeper(self, scope: Scope, *, counter: TokenCounter | None = None) -> Keeper | None:
+        """What writes this memory's episodes in a scope; None when it keeps none."""
+        if self.episodes is None:
+            return None
+        return Keeper(
+            namespace(scope, self.name), self.name, self.episodes, counter or token_counter(), self.ttl_minutes
+        )
+
+    def _search(
+        self,
+        scope: Scope,
+        text: str,
+        wanted: Mapping[str, Any] | None,
+        limit: int,
+        today: int | None = None,
+        *,
+        fill: int = 0,
+    ) -> Steps[list[Found]]:
         pool, most = max(self.candidates, limit), max(limit, self.rerank if self.reranker is not None else 0)
         found = yield from ranked_search(
-            scope, self.name, text, pool=pool, limit=most, filter=wanted, weights=self.weights
+            scope,
+            self.name,
+            text,
+            pool=pool,
+            limit=most,
+            filter=wanted,
+            weights=self.weights,
+            today=today,
+            fill=fill,
         )
         if self.reranker is not None and found:
             found = yield from self._reranked(text, found)
@@ -192,7 +240,7 @@ class VectorMemory(Memory):
             fresh = freshness(age_hours, self.half_life_hours)
             score = one.score * (1 - self.freshness_weight) + fresh * self.freshness_weight
             if one.score >= self.threshold:
-                mixed.append(Found(one.memo, score, {**one.parts, "freshness": fresh}))
+                mixed.append(replace(one, score=score, parts={**one.parts, "freshness": fresh}))
         return sorted(mixed, key=lambda one: (-one.score, -one.memo.said_at.timestamp(), one.memo.id))
 
     def _puts(
@@ -210,21 +258,30 @@ class VectorMemory(Memory):
             value = stored(memo, participants.speakers, previous=ids[i], following=ids[i + 2])
             index: Any = False if value["search"] in seen else ["search"]
             seen.add(value["search"])
-            puts.append(PutOp(where, memo.id, value, index=index, ttl=self._ttl_minutes))
+            puts.append(PutOp(where, memo.id, value, index=index, ttl=self.ttl_minutes))
         return puts
 
     def _followed(self, where: tuple[str, ...], item: Item | None, memo: Memo) -> list[PutOp]:
         """The memo before, with what came after it."""
         if item is None:
             return []
-        after = clip_start(memo.text)
-        note = {**item.value["note"], "after": joined_terms(after)} if "note" in item.value else None
-        value = {**item.value, "after": after, "next": memo.id, **({"note": note} if note else {})}
-        return [PutOp(where, item.key, value, index=["search"], ttl=self._ttl_minutes)]
+        value = followed(item.value, following(memo))
+        return [PutOp(where, item.key, value, index=["search"], ttl=self.ttl_minutes)]
 
     @property
-    def _ttl_minutes(self) -> float | None:
+    def ttl_minutes(self) -> float | None:
+        """`ttl_seconds` as stores count it."""
         return None if self.ttl_seconds is None else self.ttl_seconds / 60
+
+
+def _showable(found: Sequence[Found], budget_tokens: int) -> Iterator[Snippet]:
+    """As many, best first, as the budget could show: to count the tokens of long texts takes longer than to find them."""
+    room = budget_tokens * _MOST_CHARACTERS
+    for one in found:
+        if room <= 0:
+            return
+        yield (snippet := _snippet(one))
+        room -= min(len(snippet.text), _CUT_CHARACTERS)
 
 
 def _snippet(found: Found) -> Snippet:
@@ -237,4 +294,8 @@ def _snippet(found: Found) -> Snippet:
         source_ids=(memo.source,) if memo.source else (),
         said_at=memo.said_at,
         label=f"{memo.said_at:%Y-%m-%d}",
+        lead=f"{memo.speaker}: " if memo.speaker else "",
+        about=found.terms,
+        importance=memo.importance,
+        tier=memo.tier,
     )

@@ -6,7 +6,7 @@ Figures and ids only; no text of a memory or a message is kept here.
 from graph_memory.stats.alerts import BudgetAlert as BudgetAlert
 from graph_memory.stats.alerts import Spending as Spending
 from graph_memory.stats.events import Call as Call
-from graph_memory.stats.events import Compression as Compression
+from graph_memory.stats.events import CompressionFigures as CompressionFigures
 from graph_memory.stats.events import Decision as Decision
 from graph_memory.stats.events import Granted as Granted
 from graph_memory.stats.recorder import Stats as Stats

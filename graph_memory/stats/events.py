@@ -110,7 +110,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Compression:
+class CompressionFigures:
     """What one compression did: a summary in the place of messages, or messages that were left out.
 
     Attributes:
@@ -140,7 +140,7 @@ class Compressed:
     at: datetime
     scope: Scope
     workspace: str
-    compression: Compression
+    compression: CompressionFigures
     dollars: float = 0.0
 
     def figures(self) -> Iterator[tuple[Path, float]]:

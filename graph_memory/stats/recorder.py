@@ -21,7 +21,7 @@ from graph_memory.stats.events import (
     PURPOSES,
     Call,
     Compressed,
-    Compression,
+    CompressionFigures,
     Decision,
     Event,
     Granted,
@@ -126,7 +126,7 @@ class Stats:
 
     def record_compression(
         self,
-        compression: Compression,
+        compression: CompressionFigures,
         scope: Scope = NOBODY,
         *,
         workspace: str = "",

@@ -14,6 +14,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, Op, Pu
 
 from graph_memory.errors import ConfigurationError, StoreError
 from graph_memory.stores._filters import check_filter
+from graph_memory.stores.claims import ClaimOp
 
 T = TypeVar("T")
 Namespace = tuple[str, ...]
@@ -24,7 +25,7 @@ _encode_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 _encode_ascii_json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-def check(op: Op) -> None:
+def check(op: Op | ClaimOp) -> None:
     """Refuses an operation that no back end could carry out.
 
     Raises:
@@ -33,13 +34,14 @@ def check(op: Op) -> None:
     if isinstance(op, GetOp):
         _check_namespace(op.namespace)
         _check_key(op.key)
-    elif isinstance(op, PutOp):
+    elif isinstance(op, PutOp | ClaimOp):
         _check_namespace(op.namespace)
         if not op.namespace:
             raise ConfigurationError("an item needs a namespace with at least one label")
         _check_key(op.key)
-        _check_index(op.index)
-        _check_ttl(op.ttl)
+        if isinstance(op, PutOp):
+            _check_index(op.index)
+            _check_ttl(op.ttl)
     elif isinstance(op, SearchOp):
         _check_namespace(op.namespace_prefix)
         _check_page(op.limit, op.offset)

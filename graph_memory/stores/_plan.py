@@ -12,6 +12,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, SearchOp
 
 from graph_memory.stores._index import Indexed, indexed
 from graph_memory.stores._ops import Namespace, check, to_json
+from graph_memory.stores.claims import ClaimOp
 
 Read = GetOp | SearchOp | ListNamespacesOp
 
@@ -35,11 +36,13 @@ class Plan:
         size: number of operations, and of results.
         reads: position in the batch and operation.
         writes: one per item, in order.
+        claims: slots that must be nobody else's; they are among the writes.
     """
 
     size: int
     reads: tuple[tuple[int, Read], ...]
     writes: tuple[Write, ...]
+    claims: tuple[ClaimOp, ...] = ()
 
     @property
     def queries(self) -> list[str]:
@@ -54,7 +57,7 @@ class Plan:
         return list(dict.fromkeys(text for write in self.writes for text in write.indexed.texts))
 
 
-def plan(ops: Iterable[Op], fields: Sequence[str] | None) -> Plan:
+def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
     """The plan of a batch.
 
     Raises:
@@ -64,9 +67,10 @@ def plan(ops: Iterable[Op], fields: Sequence[str] | None) -> Plan:
     batch = list(ops)
     for op in batch:
         check(op)
-    last = {(op.namespace, op.key): op for op in batch if isinstance(op, PutOp)}
-    reads = tuple((at, op) for at, op in enumerate(batch) if not isinstance(op, PutOp))
-    return Plan(len(batch), reads, tuple(_write(op, fields) for op in last.values()))
+    last = {(op.namespace, op.key): op for op in batch if isinstance(op, PutOp | ClaimOp)}
+    reads = tuple((at, op) for at, op in enumerate(batch) if not isinstance(op, PutOp | ClaimOp))
+    claims = tuple(op for op in batch if isinstance(op, ClaimOp))
+    return Plan(len(batch), reads, tuple(_write(op, fields) for op in last.values()), claims)
 
 
 def has_query(op: SearchOp) -> bool:
@@ -74,7 +78,9 @@ def has_query(op: SearchOp) -> bool:
     return bool(op.query and op.query.strip())
 
 
-def _write(op: PutOp, fields: Sequence[str] | None) -> Write:
+def _write(op: PutOp | ClaimOp, fields: Sequence[str] | None) -> Write:
+    if isinstance(op, ClaimOp):
+        return Write(op.namespace, op.key, to_json(op.value))
     if op.value is None:
         return Write(op.namespace, op.key, None)
     json = to_json(op.value)

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from graph_memory.stores._sqlite_schema import ITEM_BITS
 Ids = NDArray[np.int64]
 Rows = NDArray[Any]
 _Key = tuple[int, str | None]  # namespace and term; None for the vectors
+_PAIRS, _AT_ONCE = 512, 32  # few rows at once: fresh memory costs more than the arithmetic
 _OVERHEAD = 500  # bytes of an empty entry
 
 
@@ -37,8 +39,8 @@ class Space(NamedTuple):
     length: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+@dataclass(frozen=True)
+class Entry:
     """What was read of a namespace as of a version. The arrays are never changed, so searches share them."""
 
     version: int
@@ -50,6 +52,18 @@ class _Entry:
     def size(self) -> int:
         return _OVERHEAD + self.ids.nbytes + self.rows.nbytes
 
+    @cached_property
+    def spread(self) -> tuple[float, float] | None:
+        """Of vectors: mean and standard deviation of the cosine of two, from up to 512 pairs that lie far apart."""
+        if len(self.rows) < 3:
+            return None
+        one = np.arange(0, len(self.rows), max(1, len(self.rows) // _PAIRS))
+        other = (one * 7919 + len(self.rows) // 2) % len(self.rows)
+        pairs = [(one[at : at + _AT_ONCE], other[at : at + _AT_ONCE]) for at in range(0, len(one), _AT_ONCE)]
+        cosines = np.concatenate([np.einsum("ij,ij->i", self.rows[a], self.rows[b]) for a, b in pairs])
+        cosines = cosines[cosines < 0.999]  # an item and itself, or its copy
+        return (float(cosines.mean()), float(cosines.std()) or 1.0) if len(cosines) else None
+
 
 class IndexCache:
     """Bounded, thread-safe cache of index rows.
@@ -60,38 +74,38 @@ class IndexCache:
 
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
-        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._entries: OrderedDict[_Key, Entry] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def vectors(self, connection: sqlite3.Connection, space: Space, size: int) -> tuple[Ids, Rows]:
+    def vectors(self, connection: sqlite3.Connection, space: Space, size: int) -> Entry:
         """Item ids (ascending; repeated for items with several vectors) and their unit vectors, one row each."""
         entry = self._find((space.id, None))
         if entry is None or entry.version > space.version or entry.rows.shape[1] != size:
-            entry = _Entry(space.version, space.last_item, *_read_vectors(connection, space, size, 0))
+            entry = Entry(space.version, space.last_item, *_read_vectors(connection, space, size, 0))
         elif entry.version < space.version:
             entry = _brought_up_to_date(entry, connection, space, size)
         self._keep((space.id, None), entry)
-        return entry.ids, entry.rows
+        return entry
 
     def postings(self, connection: sqlite3.Connection, space: Space, term: str) -> tuple[Ids, Rows]:
         """Ids of the items that hold a term (ascending), and two columns: how often, and the item's length in words."""
         entry = self._find((space.id, term))
         if entry is None or entry.version > space.version or entry.version < space.removed:
-            entry = _Entry(space.version, space.last_item, *_read_postings(connection, space, term, 0))
+            entry = Entry(space.version, space.last_item, *_read_postings(connection, space, term, 0))
         elif entry.version < space.version:
             entry = _extended(entry, space, *_read_postings(connection, space, term, entry.last_item))
         self._keep((space.id, term), entry)
         return entry.ids, entry.rows
 
-    def _find(self, key: _Key) -> _Entry | None:
+    def _find(self, key: _Key) -> Entry | None:
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
                 self._entries.move_to_end(key)
             return entry
 
-    def _keep(self, key: _Key, entry: _Entry) -> None:
+    def _keep(self, key: _Key, entry: Entry) -> None:
         with self._lock:
             known = self._entries.get(key)
             if entry.size > self._most or (known is not None and known.version >= entry.version):
@@ -104,18 +118,18 @@ class IndexCache:
                 self._bytes -= dropped.size
 
 
-def _brought_up_to_date(entry: _Entry, connection: sqlite3.Connection, space: Space, size: int) -> _Entry:
+def _brought_up_to_date(entry: Entry, connection: sqlite3.Connection, space: Space, size: int) -> Entry:
     more = _read_vectors(connection, space, size, entry.last_item)
     if space.removed <= entry.version:
         return _extended(entry, space, *more)
     keep = np.isin(entry.ids, _live(connection, space))
-    return _extended(_Entry(entry.version, entry.last_item, entry.ids[keep], entry.rows[keep]), space, *more)
+    return _extended(Entry(entry.version, entry.last_item, entry.ids[keep], entry.rows[keep]), space, *more)
 
 
-def _extended(entry: _Entry, space: Space, ids: Ids, rows: Rows) -> _Entry:
+def _extended(entry: Entry, space: Space, ids: Ids, rows: Rows) -> Entry:
     if not len(ids):
-        return _Entry(space.version, space.last_item, entry.ids, entry.rows)
-    return _Entry(space.version, space.last_item, np.concatenate((entry.ids, ids)), np.concatenate((entry.rows, rows)))
+        return Entry(space.version, space.last_item, entry.ids, entry.rows)
+    return Entry(space.version, space.last_item, np.concatenate((entry.ids, ids)), np.concatenate((entry.rows, rows)))
 
 
 def _live(connection: sqlite3.Connection, space: Space) -> Ids:
@@ -126,14 +140,17 @@ def _live(connection: sqlite3.Connection, space: Space) -> Ids:
 def _read_vectors(connection: sqlite3.Connection, space: Space, size: int, above: int) -> tuple[Ids, Rows]:
     base = space.id << ITEM_BITS
     query = "SELECT id, vectors FROM gm_vectors WHERE id > ? AND id < ? ORDER BY id"
-    found = connection.execute(query, (base + above, base + (1 << ITEM_BITS))).fetchall()
-    rows = np.frombuffer(b"".join([blob for _, blob in found]), "<f4").reshape(-1, size)
-    repeats = np.fromiter((len(blob) // (4 * size) for _, blob in found), np.int64, len(found))
-    return np.repeat(np.fromiter((id_ for id_, _ in found), np.int64, len(found)), repeats), rows
+    ids, lengths, joined = [], [], bytearray()  # grows in place: fresh memory costs more than copying into it
+    for id_, blob in connection.execute(query, (base + above, base + (1 << ITEM_BITS))):
+        ids.append(id_)
+        lengths.append(len(blob))
+        joined += blob
+    rows = np.frombuffer(joined, "<f4").reshape(-1, size)
+    return np.repeat(np.array(ids, np.int64), np.array(lengths, np.int64) // (4 * size)), rows
 
 
 def _read_postings(connection: sqlite3.Connection, space: Space, term: str, above: int) -> tuple[Ids, Rows]:
     query = "SELECT item, count, length FROM gm_postings WHERE namespace = ? AND term = ? AND item > ? ORDER BY item"
     found = connection.execute(query, (space.id, term, (space.id << ITEM_BITS) + above)).fetchall()
-    ids = np.fromiter((row[0] for row in found), np.int64, len(found))
-    return ids, np.array([row[1:] for row in found], np.float64).reshape(-1, 2)
+    ids, counts, lengths = ([row[column] for row in found] for column in range(3))
+    return np.array(ids, np.int64), np.array((counts, lengths), np.float64).T

@@ -26,7 +26,7 @@ from graph_memory.stores.hits import Hit, Hits, Statistics
 
 Cosines = NDArray[np.float32]
 _FIRST_CHUNK = 32
-_PAIRS = 512
+_DECIMALS = 6  # of what explains a score
 _MOST_TERMS = 256  # different words of a query that are looked up; a pasted document is no question
 
 
@@ -57,7 +57,7 @@ class Ranker:
         ranking = fuse(words=words, meaning=meaning, weights=self.weights)
         best = _best(connection, ids, ranking.relevance, op, now)
         names = {space.id: space.namespace for space in spaces}
-        hits = [_hit(row, names, ids, ranking) for row in best]
+        hits = _hits(best, names, ids, ranking)
         statistics = Statistics(sum(space.documents for space in spaces), frequencies, spread)
         return Read(Hits(hits, statistics), touched(best, op.refresh_ttl))
 
@@ -89,23 +89,12 @@ class Ranker:
             raise size_mismatch(len(vector), size, self.where)
         found = [self.cache.vectors(connection, space, size) for space in spaces]
         near, cosines = _largest(
-            np.concatenate([np.empty(0, np.int64), *(some for some, _ in found)]),
-            np.concatenate([np.empty(0, np.float32), *(_cosines(rows, vector) for _, rows in found)]),
+            np.concatenate([np.empty(0, np.int64), *(entry.ids for entry in found)]),
+            np.concatenate([np.empty(0, np.float32), *(_cosines(entry.rows, vector) for entry in found)]),
         )
         both = _union(near, ids)
-        spread = _random_pairs([rows for _, rows in found])
+        spread = max(found, key=lambda entry: len(entry.rows)).spread if found else None
         return both, _spread(both, ids, words, 0.0), _spread(both, near, cosines, np.nan), spread
-
-
-def _random_pairs(matrices: Sequence[Rows]) -> tuple[float, float] | None:
-    """Mean and standard deviation of the cosine of two items, from up to 512 pairs that lie far apart."""
-    rows = max(matrices, key=len, default=None)
-    if rows is None or len(rows) < 3:
-        return None
-    at = np.arange(0, len(rows), max(1, len(rows) // _PAIRS))
-    cosines = np.einsum("ij,ij->i", rows[at], rows[(at * 7919 + len(rows) // 2) % len(rows)])
-    cosines = cosines[cosines < 0.999]  # an item and itself, or its copy
-    return (float(cosines.mean()), float(cosines.std()) or 1.0) if len(cosines) else None
 
 
 def _summed(ids: Ids, scores: Scores) -> tuple[Ids, Scores]:
@@ -150,16 +139,18 @@ def _best(connection: sqlite3.Connection, ids: Ids, relevance: Scores, op: Searc
     rows: dict[int, Row] = {}
     for chunk in _chunks(relevance, op.offset + op.limit):
         score = dict(zip(ids[chunk].tolist(), relevance[chunk].tolist(), strict=True))
-        if op.filter:
-            rows |= {row.id: row for row in fetch(connection, score, now, op.filter)}
-            found = [(row.id, row.key, row.updated_at) for row in rows.values() if row.id in score]
+        if op.filter or len(score) <= 2 * op.limit:
+            some = fetch(connection, score, now, op.filter)
+            rows |= {row.id: row for row in some}
+            found = [(row.id, row.key, row.updated_at) for row in some]
         else:
             found = ages(connection, score, now)
         best += [id_ for id_, _, _ in sorted(found, key=lambda age: (-score[age[0]], -age[2], age[1], age[0]))]
         if len(best) >= op.offset + op.limit:
             break
     wanted = page(best, op.limit, op.offset)
-    rows |= {row.id: row for row in fetch(connection, [id_ for id_ in wanted if id_ not in rows], now, None)}
+    missing = [id_ for id_ in wanted if id_ not in rows]
+    rows |= {row.id: row for row in fetch(connection, missing, now, None)} if missing else {}
     return [rows[id_] for id_ in wanted]
 
 
@@ -175,6 +166,17 @@ def _chunks(relevance: Scores, wanted: int) -> Iterator[Ids]:
         start, size = end, size * 4
 
 
-def _hit(row: Row, names: dict[int, tuple[str, ...]], ids: Ids, ranking: Ranking) -> Hit:
-    at = int(np.searchsorted(ids, row.id))
-    return hit(row, names[row.id >> ITEM_BITS], float(ranking.relevance[at]), ranking.parts_of(at))
+def _hits(rows: Sequence[Row], names: dict[int, tuple[str, ...]], ids: Ids, ranking: Ranking) -> list[Hit]:
+    at = np.searchsorted(ids, np.array([row.id for row in rows], np.int64))
+    scores = ranking.relevance[at].tolist()
+    return [
+        hit(row, names[row.id >> ITEM_BITS], score, parts)
+        for row, score, parts in zip(rows, scores, _parts(ranking, at), strict=True)
+    ]
+
+
+def _parts(ranking: Ranking, at: Ids) -> list[dict[str, float]]:
+    """The signals of some candidates, those that one lacks left out."""
+    columns = [np.round(values[at], _DECIMALS).tolist() for values in ranking.parts.values()]
+    rows = (zip(ranking.parts, row, strict=True) for row in zip(*columns, strict=True))
+    return [{name: value for name, value in row if value == value} for row in rows]  # NaN differs from itself

@@ -20,19 +20,20 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from langgraph.store.base import BaseStore, GetOp, ListNamespacesOp, Op, PutOp, Result, TTLConfig
+from langgraph.store.base import BaseStore, GetOp, Item, ListNamespacesOp, Op, PutOp, Result, SearchOp, TTLConfig
 
 from graph_memory.context.fusion import FusionWeights
+from graph_memory.errors import ConflictError
 from graph_memory.stores import _sqlite_read as read
 from graph_memory.stores import _sqlite_schema as schema
 from graph_memory.stores._embedding import Embedder, Vector, Vectorizer, size_mismatch
 from graph_memory.stores._options import paths, positive
 from graph_memory.stores._plan import Plan, has_query, plan
-from graph_memory.stores._plan import Read as ReadOp
 from graph_memory.stores._sqlite_cache import IndexCache
 from graph_memory.stores._sqlite_connections import Connections
 from graph_memory.stores._sqlite_search import Ranker
 from graph_memory.stores._sqlite_write import Writer, find, known_vectors, refresh
+from graph_memory.stores.claims import is_held_by_another
 
 Vectors = dict[str, Vector]
 _SWEEP = 1000  # expired items per transaction
@@ -66,6 +67,7 @@ class SqliteStore(BaseStore):
     """
 
     supports_ttl = True
+    takes_claims = True
 
     def __init__(
         self,
@@ -232,10 +234,17 @@ class SqliteStore(BaseStore):
     def _write(
         self, connection: sqlite3.Connection, todo: Plan, vectors: Vectors, queries: Vectors, now: int
     ) -> list[Result]:
+        self._check_claims(connection, todo, now)
         results, touched = self._read(connection, todo, queries, now)
         refresh(connection, touched, now)
         Writer(connection, now, self._where, vectors).apply(todo.writes)
         return results
+
+    def _check_claims(self, connection: sqlite3.Connection, todo: Plan, now: int) -> None:
+        slots = [GetOp(claim.namespace, claim.key, refresh_ttl=False) for claim in todo.claims]
+        for claim, there in zip(todo.claims, read.gets(connection, slots, now), strict=True):
+            if is_held_by_another(there.result.value if isinstance(there.result, Item) else None, claim):
+                raise ConflictError("somebody else holds the slot that a batch claims; nothing of it was written")
 
     def _read(
         self, connection: sqlite3.Connection, todo: Plan, queries: Vectors, now: int
@@ -243,15 +252,19 @@ class SqliteStore(BaseStore):
         """The results of a plan (None for writes), and the (id, ttl) of items that live longer because they were read."""
         results: list[Result] = [None] * todo.size
         touched: list[tuple[int, int]] = []
-        for at, op in todo.reads:
-            answer = self._answer(connection, op, queries, now)
+        gets = [(at, op) for at, op in todo.reads if isinstance(op, GetOp)]
+        answers = dict(zip((at for at, _ in gets), read.gets(connection, [op for _, op in gets], now), strict=True))
+        answers |= {
+            at: self._answer(connection, op, queries, now) for at, op in todo.reads if not isinstance(op, GetOp)
+        }
+        for at, answer in answers.items():
             results[at] = answer.result
             touched += answer.touched
         return results, touched
 
-    def _answer(self, connection: sqlite3.Connection, op: ReadOp, queries: Vectors, now: int) -> read.Read:
-        if isinstance(op, GetOp):
-            return read.get(connection, op, now)
+    def _answer(
+        self, connection: sqlite3.Connection, op: SearchOp | ListNamespacesOp, queries: Vectors, now: int
+    ) -> read.Read:
         if isinstance(op, ListNamespacesOp):
             return read.namespaces(connection, op, now)
         if not has_query(op):

@@ -63,7 +63,8 @@ class Command:
 
     def remembered(self, user: str = "me") -> list[str]:
         with open_memory("sqlite:///memory.db") as memory:
-            return sorted(one.memo.text for one in search(Scope(user_id=user), "", store=memory.store, limit=10_000))
+            found = search(Scope(user_id=user), "", store=memory.store, kinds=["message"], limit=10_000)
+            return sorted(one.memo.text for one in found)
 
 
 @pytest.fixture
@@ -292,7 +293,7 @@ def test_forget_asks_first_and_deletes_one_user_only(cli: Command):
 
     assert "nothing was deleted" in cli("forget", "ada", stdin="n\n")[1]
     assert len(cli.remembered("ada")) == 3
-    assert "forgotten: 4 items" in cli("forget", "ada", "--yes")[1]
+    assert "forgotten: 5 items" in cli("forget", "ada", "--yes")[1]
     assert cli.remembered("ada") == []
     assert len(cli.remembered("ada2")) == 3
     assert "nothing is remembered of ada" in cli("forget", "ada", "--yes")[1]

@@ -15,9 +15,10 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Send
 
-from graph_memory import BufferMemory, MemoryState, Scope, VectorMemory, aget_context, orchestrator
+from graph_memory import BufferMemory, ConfigurationError, MemoryState, Scope, VectorMemory, aget_context, orchestrator
 from graph_memory.steps import run
-from tests.fakes import MODES, call, in_thread
+from tests.fakes import MODES, Assistant, call, in_thread
+from tests.graphs import plain
 from tests.unit.test_memories import turn
 
 LANGGRAPH = version("langgraph")
@@ -61,6 +62,48 @@ def test_it_is_a_node_that_the_user_places(mode: str) -> None:
 
     assert "My sister lives in Ghent" in result["messages"][-1].text
     assert {"memory:plan", "memory:buffer", "memory:vector", "memory:merge"} <= set(graph.get_graph(xray=True).nodes)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_sequential_mode_asks_one_memory_after_the_other(mode: str) -> None:
+    """In their order, with the same context in the end; the drawing shows the chain."""
+    memories, messages = (
+        [BufferMemory(), VectorMemory(), VectorMemory(name="other")],
+        [HumanMessage("My sister?", id="q")],
+    )
+    built = {
+        way: orchestrator(memories, budget_tokens=500, store=remembered(), mode=way)  # type: ignore[arg-type]
+        for way in ("parallel", "sequential")
+    }
+
+    contexts = {
+        way: call(graph, mode, {"messages": messages}, in_thread())["memory_context"] for way, graph in built.items()
+    }
+
+    chain = {(edge.source, edge.target) for edge in built["sequential"].get_graph().edges}
+    assert {("plan", "buffer"), ("buffer", "vector"), ("vector", "other"), ("other", "merge")} <= chain
+    assert contexts["sequential"].messages == contexts["parallel"].messages
+    assert "Ghent" in contexts["sequential"].messages[-1].text
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_attached_memory_can_be_asked_sequentially(mode: str) -> None:
+    """A graph that is drawn so runs so."""
+    node = Assistant()
+    graph = plain(node, [BufferMemory(), VectorMemory()], mode="sequential").compile(store=remembered())
+    call(graph, mode, {"messages": [HumanMessage("Where does my sister live?")]}, in_thread("u"))
+    chain = {(edge.source, edge.target) for edge in graph.get_graph(xray=True).edges}
+
+    assert "Ghent" in node.text
+    assert ("assistant_memory:buffer", "assistant_memory:vector") in chain
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    """In one sentence, before anything is built."""
+    with pytest.raises(ConfigurationError, match="choose 'parallel' or 'sequential'"):
+        orchestrator([BufferMemory()], budget_tokens=500, mode="both")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="choose 'parallel' or 'sequential'"):
+        plain(Assistant(), mode="both")
 
 
 def test_both_modes_give_the_same_messages() -> None:

@@ -43,7 +43,7 @@ def test_a_note_knows_who_when_and_where():
 
     assert (note.speaker, note.role, note.session, note.position, note.day) == ("Ann", "human", "s", 3, NOW.toordinal())
     assert (note.own, note.length) == ({"cat": 2}, 2)
-    assert (note.before, note.after) == ({"pet", "hello"}, {"nice", "pet"})
+    assert note.around == {"pet", "hello", "nice"}
     assert note.asked == {"pet"}
 
 

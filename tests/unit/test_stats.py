@@ -15,7 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from graph_memory import BufferMemory, Context, Line, Scope, Section, VectorMemory, get_context
 from graph_memory.context.costs import Price, Usage
 from graph_memory.errors import ConfigurationError
-from graph_memory.stats import Compression, Granted, ShareTotals, Stats, StatsReport
+from graph_memory.stats import CompressionFigures, Granted, ShareTotals, Stats, StatsReport
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 ADA, BOB = Scope("ada", "t1"), Scope("bob", "t2", "planner")
@@ -112,15 +112,15 @@ def test_savings_are_net_of_what_memory_cost():
 def test_compressions_are_counted_with_their_calls():
     """A compression's model calls are memory's own, and counted once."""
     stats = Stats(prices=DOLLAR)
-    stats.record_compression(Compression(10_000, 3_000, 30, "selective", (Usage(100, 20, model="dollar"),)), ADA)
+    stats.record_compression(CompressionFigures(10_000, 3_000, 30, "selective", (Usage(100, 20, model="dollar"),)), ADA)
 
     report = stats.get_stats(user_id="ada")
 
     assert (report.compressions, report.compressed_messages) == (1, 30)
     assert (report.compressed_tokens_before, report.compressed_tokens_after) == (10_000, 3_000)
     assert (report.memory.calls, report.memory.total_tokens, report.total_tokens) == (1, 120, 120)
-    assert Compression(10_000, 3_000).ratio == 0.3
-    assert Compression(0, 0).ratio == 1.0
+    assert CompressionFigures(10_000, 3_000).ratio == 0.3
+    assert CompressionFigures(0, 0).ratio == 1.0
 
 
 def test_costs_are_kept_by_model_and_purpose():
@@ -224,7 +224,7 @@ def test_a_run_ends_with_its_figures():
     stats = Stats(prices=DOLLAR)
     stats.record_context(context(300, degradations={"vector": "late"}, complexity="medium"), full_tokens=1200)
     stats.record_usage(Usage(40_000, 5_234, 10_000, model="dollar"))
-    stats.record_compression(Compression(10, 5, usages=(Usage(90, 10, model="x", is_estimated=True),)))
+    stats.record_compression(CompressionFigures(10, 5, usages=(Usage(90, 10, model="x", is_estimated=True),)))
     stats.record_context(context(300), tiers={"working": Granted(50, 100)})
 
     assert stats.get_stats().render().splitlines() == [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_memory.context.costs import Price, Usage
-from graph_memory.stats import Compression, Stats
+from graph_memory.stats import CompressionFigures, Stats
 from graph_memory.types import Context, Scope, Section
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ contexts = st.builds(
     st.sampled_from(["", "simple", "expert"]),
 )
 usages = st.builds(_usage, numbers, numbers, numbers, st.sampled_from(["cheap", "unknown", ""]))
-compressions = st.builds(Compression, numbers, numbers, numbers, usages=st.lists(usages, max_size=2).map(tuple))
+compressions = st.builds(CompressionFigures, numbers, numbers, numbers, usages=st.lists(usages, max_size=2).map(tuple))
 records = st.lists(
     st.tuples(contexts, places, st.none() | numbers)
     | st.tuples(usages, places, st.sampled_from(["answer", "memory"]))
@@ -76,7 +76,7 @@ def test_totals_are_the_sums_of_what_was_recorded(some):
     """However few events and scopes are kept."""
     report = recorded(some, events=3, scopes=1).get_stats()
 
-    made, packed = of(some, Context), of(some, Compression)
+    made, packed = of(some, Context), of(some, CompressionFigures)
     calls = [one[0] for one in of(some, Usage)] + [usage for one in packed for usage in one[0].usages]
     own = [one[0] for one in of(some, Usage) if one[2] == "memory"] + [u for one in packed for u in one[0].usages]
     saved = sum(full - one.total_tokens for one, _, full in made if full is not None)

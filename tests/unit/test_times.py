@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.context.times import DAYS, MONTHS, NUMBERS, SEASONS, absolute_times, relative_times
+from graph_memory.context.times import DAYS, MONTHS, NUMBERS, SEASONS, absolute_times, asked_times, relative_times
 
 MONDAY = date(2023, 5, 8).toordinal()
 """Monday, 8 May 2023."""
@@ -108,14 +108,52 @@ def test_spans_say_where_the_expressions_stand():
         ("next Friday", days("2023-05-12")),
         ("two days ago", days("2023-05-06")),
         ("a couple of weeks ago", days("2023-04-22", "2023-04-26")),
+        ("about two days ago", days("2023-05-06")),
         ("in 3 days", days("2023-05-11")),
         ("for two weeks", days("2023-04-24", "2023-05-08")),
         ("last wee\u212a", days("2023-05-01", "2023-05-07")),
+        ("in the last two weeks", days("2023-04-24", "2023-05-08")),
+        ("over the past 3 months", days("2023-02-07", "2023-05-08")),
+        ("the last few days", days("2023-05-05", "2023-05-08")),
+        ("the last couple of weeks", days("2023-04-24", "2023-05-08")),
+        ("the next two weeks", days("2023-05-08", "2023-05-22")),
     ],
 )
 def test_relative_expressions_count_from_the_day_when_they_were_said(text, expected):
     """Said on a Monday, 8 May 2023."""
     assert relative_times(text, MONDAY) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "expected"),
+    [
+        ("2023-10-10", "last summer", days("2023-06-01", "2023-08-31")),
+        ("2023-07-10", "last summer", days("2022-06-01", "2022-08-31")),
+        ("2023-03-10", "last summer", days("2022-06-01", "2022-08-31")),
+        ("2023-10-10", "this summer", days("2023-06-01", "2023-08-31")),
+        ("2023-03-10", "next summer", days("2023-06-01", "2023-08-31")),
+        ("2023-10-10", "next summer", days("2024-06-01", "2024-08-31")),
+        ("2024-01-10", "last winter", days("2022-12-01", "2023-03-02")),
+        ("2023-10-10", "last winter", days("2022-12-01", "2023-03-02")),
+        ("2024-01-10", "this winter", days("2023-12-01", "2024-03-01")),
+        ("2023-10-10", "this winter", days("2023-12-01", "2024-03-01")),
+    ],
+)
+def test_last_this_and_next_season_depend_on_the_day(said, text, expected):
+    """The last one is over, the next one is still to begin; a winter spans two years."""
+    assert relative_times(text, date.fromisoformat(said).toordinal()) == [expected]
+
+
+def test_a_question_is_read_for_the_times_to_look_at_only():
+    """How long something went on, and "recently", say nothing about when it was said."""
+    asked = "What did I say last Tuesday about two weeks ago, and recently for three years?"
+
+    assert asked_times("What did we talk about last Tuesday?", MONDAY) == [days("2023-05-02")]
+    assert asked_times("What did we talk about two days ago?", MONDAY) == [days("2023-05-06")]
+    assert asked_times("Who was married for five years?", MONDAY) == []
+    assert asked_times("What did I read recently?", MONDAY) == []
+    assert asked_times("What have I eaten in the last two weeks?", MONDAY) == [days("2023-04-24", "2023-05-08")]
+    assert days("2023-05-02") in asked_times(asked, MONDAY)
 
 
 @pytest.mark.parametrize("text", ["", "last", "ago", "gestern", "letzte Woche", "the last of them", "昨日"])
@@ -159,4 +197,7 @@ def test_any_text_has_absolute_times_within_the_calendar(text, years):
 @given(texts, any_day)
 def test_any_text_has_relative_times_within_the_calendar(text, said):
     """Nothing raises, whatever is said on whichever day."""
-    assert all(0 < first <= last <= date.max.toordinal() for first, last in relative_times(text, said))
+    found = relative_times(text, said)
+
+    assert all(0 < first <= last <= date.max.toordinal() for first, last in found)
+    assert set(asked_times(text, said)) <= set(found)

@@ -1,12 +1,14 @@
-"""What happens to memos over time. For now: forgetting a user for good."""
+"""Forgetting a user for good: everything under their namespaces, and the proof that nothing is left."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langgraph.store.base import PutOp, SearchOp
+from langgraph.store.base import PutOp
 
 from graph_memory.errors import StoreError
+from graph_memory.graph.outbox import pointers_to
+from graph_memory.memories.listing import listed_page
 from graph_memory.memories.ranked import forget_notes
 from graph_memory.namespaces import user_prefix
 from graph_memory.steps import Steps, StoreOps, arun, run
@@ -14,11 +16,9 @@ from graph_memory.steps import Steps, StoreOps, arun, run
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
-_PAGE = 500
-
 
 def forget(store: BaseStore, user_id: str) -> int:
-    """Deletes everything of one user from the store: memos and archives, of every agent and thread.
+    """Deletes everything of one user from the store: memos, episodes, summaries, archives, of every agent and thread.
 
     What a thread's checkpoints hold is the checkpointer's: delete the user's threads first (`checkpointer.delete_thread`), or the
     next turn in one of them archives again what is still in its channel.
@@ -40,12 +40,12 @@ async def aforget(store: BaseStore, user_id: str) -> int:
 def _forgetting(user_id: str) -> Steps[int]:
     prefix, count = user_prefix(user_id), 0
     while True:
-        [items] = yield StoreOps([SearchOp(prefix, limit=_PAGE, refresh_ttl=False)])
+        items = yield from listed_page(prefix, 0)
         theirs = {(item.namespace, item.key) for item in items if item.namespace[:2] == prefix}
         if not theirs:
             forget_notes()
             return count
-        yield StoreOps([PutOp(namespace, key, None) for namespace, key in theirs])
+        yield StoreOps([*(PutOp(namespace, key, None) for namespace, key in theirs), *pointers_to(theirs)])
         left = yield from _still_there(prefix, theirs)
         if left:
             raise StoreError(f"the store keeps {left} items that were to be forgotten")
@@ -53,5 +53,5 @@ def _forgetting(user_id: str) -> Steps[int]:
 
 
 def _still_there(prefix: tuple[str, ...], deleted: set[tuple[tuple[str, ...], str]]) -> Steps[int]:
-    [items] = yield StoreOps([SearchOp(prefix, limit=_PAGE, refresh_ttl=False)])
+    items = yield from listed_page(prefix, 0)
     return sum((item.namespace, item.key) in deleted for item in items)

@@ -1,0 +1,164 @@
+"""Which records of a thread a run may see, and where it may write: exactly once, and safe in forks. Pure.
+
+A thread's records carry the place where they were committed: a line (one LLM node's writing), a branch of it and a number on that
+branch. How far a line has got on which branch is its head; heads stand in the checkpointed `memory` channel, so a fork, a replay
+or a resume brings back the heads of its moment, and with them what was known then.
+
+A commit takes the slot after its head. Where another operation holds that slot, this run is a fork: it goes on under a branch of
+its own, named after its operation, and remembers in `cuts` up to where it still sees the branches that it came from. An
+operation is told from a retry of itself by the id of the root checkpoint that its superstep started from, which a retry and a
+resume keep and a fork or replay does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+
+from graph_memory.types import Scope
+
+LINEAGE = "@lineage"
+"""Key of the `memory` channel. A node of this name cannot have memory."""
+
+_CHECKPOINTER = "__pregel_checkpointer"
+"""Where LangGraph keeps the checkpointer of a run; there is no public way to ask whether there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far one line has got.
+
+    Attributes:
+        branch: name of the branch; "" for the first.
+        commit: number of the newest commit on it; 0 before the first.
+        cuts: branch and number up to which the branches are seen that this one came from.
+    """
+
+    branch: str = ""
+    commit: int = 0
+    cuts: tuple[tuple[str, int], ...] = ()
+
+    def sees(self, branch: str, commit: int) -> bool:
+        """Whether a record that was committed there belongs to this line's past."""
+        if branch == self.branch:
+            return commit <= self.commit
+        return any(branch == name and commit <= last for name, last in self.cuts)
+
+    def next(self) -> Head:
+        """The head after one more commit."""
+        return Head(self.branch, self.commit + 1, self.cuts)
+
+    def forked(self, operation: str) -> Head:
+        """The head of the branch that `operation` begins here, before its first commit."""
+        cuts = (*self.cuts, (self.branch, self.commit)) if self.commit else self.cuts
+        return Head(operation, 0, cuts)
+
+    def to_value(self) -> dict[str, Any]:
+        """As the `memory` channel keeps it."""
+        return {"branch": self.branch, "commit": self.commit, "cuts": [list(cut) for cut in self.cuts]}
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Head:
+        """The head that `to_value` wrote."""
+        return cls(value["branch"], value["commit"], tuple((name, last) for name, last in value["cuts"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a run may see of its own thread.
+
+    Attributes:
+        root: id of the thread's root, kept when a thread is copied.
+        heads: line to head, as checkpointed.
+    """
+
+    root: str
+    heads: Mapping[str, Head] = field(default_factory=dict)
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether any line has ever begun a branch."""
+        return any(head.branch for head in self.heads.values())
+
+    def head(self, line: str) -> Head:
+        """Where the line has got to."""
+        return self.heads.get(line, Head())
+
+    def sees(self, origin: Mapping[str, Any]) -> bool:
+        """Whether a record of that origin is visible: any of another thread or outside of lineage, and this thread's own past."""
+        branch = origin.get("branch")
+        if branch is None or origin.get("root") != self.root:
+            return True
+        head = self.heads.get(origin.get("line", ""))
+        return head is not None and head.sees(branch, origin["commit"])
+
+
+def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig) -> Lineage | None:
+    """The lineage of a run; None without a checkpointer, because then there are no forks and nothing brings heads back.
+
+    A subgraph has none before its heads are in its state: they last only if its parent has the `memory` channel too. Nor has
+    what was sent a state of its own, unless the `memory` channel was sent along.
+
+    Args:
+        channel: the `memory` channel.
+        scope: names the thread.
+        messages: the thread's; the first human one tells a thread from a later one of the same id, until a root is in the state.
+        config: the run's.
+    """
+    kept: Mapping[str, Any] = channel.get(LINEAGE) or {}
+    if "root" in kept:
+        return Lineage(kept["root"], {line: Head.of(value) for line, value in (kept.get("heads") or {}).items()})
+    configurable = config.get("configurable") or {}
+    is_inner = "|" in str(configurable.get("checkpoint_ns") or "")
+    if configurable.get(_CHECKPOINTER) is None or is_inner or was_sent(config):
+        return None
+    return Lineage(root_of(scope, messages))
+
+
+def was_sent(config: RunnableConfig) -> bool:
+    """Whether the node runs on a state of its own, by `Send`; LangGraph says so in the run's metadata."""
+    path = (config.get("metadata") or {}).get("langgraph_path") or ("",)
+    return bool(path[0] == "__pregel_push")
+
+
+def root_of(scope: Scope, messages: Any) -> str:
+    """A thread's root, made of its id and its first human message, so that a replay of its beginning makes the same."""
+    first = next((message.id or "" for message in messages if message.type == "human"), "")
+    return _digest(scope.thread_id or "", first, size=8)
+
+
+def operation_id(config: RunnableConfig, line: str) -> str:
+    """What a retry or a resume of this node shares with its first try, and nothing else does: 10 hexadecimal digits.
+
+    Of the thread (a copied one has the same checkpoints), the root checkpoint's id, the names in the checkpoint namespace (its
+    ids change when a subgraph is retried) and the line.
+    """
+    configurable = config.get("configurable") or {}
+    root = (configurable.get("checkpoint_map") or {}).get("", "")
+    places = "|".join(part.split(":")[0] for part in _places(config))
+    return _digest(str(configurable.get("thread_id")), str(root), places, line)
+
+
+def task_id(config: RunnableConfig) -> str:
+    """What tells a task from the others that were sent beside it; a retry or a resume of it keeps it."""
+    return _digest(*_places(config))
+
+
+def _places(config: RunnableConfig) -> list[str]:
+    """The checkpoint namespace, without what a retry adds."""
+    places = str((config.get("configurable") or {}).get("checkpoint_ns") or "").split("|")
+    return [place for place in places if not place.isdigit()]
+
+
+def lineage_value(root: str, heads: Mapping[str, Head]) -> dict[str, Any]:
+    """The part of the `memory` channel that keeps a lineage."""
+    return {LINEAGE: {"root": root, "heads": {line: head.to_value() for line, head in heads.items()}}}
+
+
+def _digest(*parts: str, size: int = 5) -> str:
+    raw = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=size).hexdigest()

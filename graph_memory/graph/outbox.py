@@ -1,0 +1,297 @@
+"""What waits to be remembered in the background: a turn as one store item, and the pointer by which a worker finds it.
+
+An entry lies in its user's own namespace, so that forgetting the user takes it along; it is there as long as its turn is not
+taken in. Its pointer lies in a queue beside everybody's, holds nothing of what was said, and is written and deleted in the same
+batch as the entry. A dead letter is an entry whose pointer lies in the other queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langgraph.store.base import Item, PutOp
+
+from graph_memory.graph.commits import Commit, Key
+from graph_memory.graph.lineage import Head, Lineage
+from graph_memory.messages import SAID_AT, said_at
+from graph_memory.namespaces import ROOT, label, namespace
+from graph_memory.types import Origin, Scope, Turn
+
+WAITING = (ROOT, label("outbox", "waiting"))
+"""Namespace of the pointers to what waits."""
+
+DEAD = (ROOT, label("outbox", "dead"))
+"""Namespace of the pointers to dead letters: what failed too often, kept until somebody requeues it."""
+
+BOX = "@outbox"
+"""Where entries are, in the place of a memory's name. No memory can be named so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One memory's share of one turn, to be taken in later.
+
+    Attributes:
+        id: the same for a re-run of the same node, so that it is written once.
+        memory: name of the memory.
+        line: whose writing it is: the LLM node, with its agent if it has one.
+        turn: what the memory is told; without a token counter.
+        posted_at: when.
+        root: the thread's root in its lineage; "" without one.
+        operation: id of the operation that committed the turn; "" without a lineage.
+        head: the line's head before that commit.
+        heads: all heads of the thread then.
+        is_retold, is_joint: as in `Commit`.
+        attempts: how often it was tried in vain.
+        not_before: when it may be tried again; None is at once.
+        reason: why the last try failed, in a sentence that holds nothing of what was said.
+    """
+
+    id: str
+    memory: str
+    line: str
+    turn: Turn
+    posted_at: datetime
+    root: str = ""
+    operation: str = ""
+    head: Head = field(default_factory=Head)
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    is_retold: bool = False
+    is_joint: bool = False
+    attempts: int = 0
+    not_before: datetime | None = None
+    reason: str = ""
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """The namespace of its lane: what one memory is told of one thread, in order."""
+        lane = digest(self.turn.root, self.line, self.memory)
+        return (*namespace(self.turn.scope, BOX), label("lane", lane))
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Namespace of the slots of what this memory writes in the background: apart from those of the run, whose re-run deletes
+        what it does not write again."""
+        return (
+            *namespace(self.turn.scope, "@lineage"),
+            label("root", self.root),
+            label("memory", self.memory),
+        )
+
+    @property
+    def lineage(self) -> Lineage | None:
+        """What its memory may see; None without a lineage."""
+        return Lineage(self.root, self.heads) if self.operation else None
+
+    def commit(self) -> Commit | None:
+        """Where its records go; None without a lineage."""
+        if not self.operation:
+            return None
+        return Commit(
+            thread=self.turn.root,
+            root=self.root,
+            line=self.line,
+            head=self.head,
+            operation=self.operation,
+            place=self.place,
+            is_retold=self.is_retold,
+            is_joint=self.is_joint,
+        )
+
+    def puts(self) -> list[PutOp]:
+        """Operations that write it, with its pointer."""
+        return [
+            PutOp(self.where, self.id, self.to_value(), index=False),
+            PutOp(WAITING, self.id, self.pointer().to_value(), index=False),
+        ]
+
+    def buries(self) -> list[PutOp]:
+        """Operations that make it a dead letter."""
+        pointer = PutOp(DEAD, self.id, self.pointer().to_value(), index=False)
+        return [PutOp(self.where, self.id, self.to_value(), index=False), pointer, PutOp(WAITING, self.id, None)]
+
+    def deletes(self) -> list[PutOp]:
+        """Operations that remove it and its pointer."""
+        return [PutOp(self.where, self.id, None), PutOp(WAITING, self.id, None)]
+
+    def failed(self, reason: str, not_before: datetime | None) -> Entry:
+        """The same after one more try in vain."""
+        return replace(self, attempts=self.attempts + 1, reason=reason, not_before=not_before)
+
+    def pointer(self) -> Pointer:
+        """What the queue holds of it."""
+        return Pointer(
+            self.id, self.where, self.memory, self.line, self.posted_at, self.attempts, self.not_before, self.reason
+        )
+
+    def to_value(self) -> dict[str, Any]:
+        """As the store keeps it. The origin marks it as a record of its commit."""
+        turn = self.turn
+        origin = Origin(turn.root, turn_id=turn.turn_id, memory=self.memory)
+        return {
+            "origin": asdict(origin),
+            "id": self.id,
+            "memory": self.memory,
+            "line": self.line,
+            "posted_at": self.posted_at.isoformat(),
+            "attempts": self.attempts,
+            "not_before": _iso(self.not_before),
+            "reason": self.reason,
+            "commit": {
+                "root": self.root,
+                "operation": self.operation,
+                "head": self.head.to_value(),
+                "heads": {line: head.to_value() for line, head in self.heads.items()},
+                "is_retold": self.is_retold,
+                "is_joint": self.is_joint,
+            },
+            "turn": _turn_value(turn),
+        }
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Entry:
+        """The entry that `to_value` wrote.
+
+        Raises:
+            KeyError: it is something else.
+        """
+        commit = value["commit"]
+        return cls(
+            id=value["id"],
+            memory=value["memory"],
+            line=value["line"],
+            turn=_turn_of(value["turn"]),
+            posted_at=datetime.fromisoformat(value["posted_at"]),
+            root=commit["root"],
+            operation=commit["operation"],
+            head=Head.of(commit["head"]),
+            heads={line: Head.of(head) for line, head in commit["heads"].items()},
+            is_retold=commit["is_retold"],
+            is_joint=commit["is_joint"],
+            attempts=value["attempts"],
+            not_before=_moment(value["not_before"]),
+            reason=value["reason"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What a queue holds of an entry: where it is and when it is due; nothing of what was said.
+
+    Attributes:
+        id: the entry's.
+        where: namespace of its lane.
+        memory, line, posted_at, attempts, not_before, reason: as in `Entry`.
+    """
+
+    id: str
+    where: tuple[str, ...]
+    memory: str
+    line: str
+    posted_at: datetime
+    attempts: int = 0
+    not_before: datetime | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Namespace and key of the entry."""
+        return self.where, self.id
+
+    def to_value(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return {
+            "where": list(self.where),
+            "memory": self.memory,
+            "line": self.line,
+            "posted_at": self.posted_at.isoformat(),
+            "attempts": self.attempts,
+            "not_before": _iso(self.not_before),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def of(cls, item: Item) -> Pointer:
+        """The pointer that `to_value` wrote."""
+        value = item.value
+        return cls(
+            id=item.key,
+            where=tuple(value["where"]),
+            memory=value["memory"],
+            line=value["line"],
+            posted_at=datetime.fromisoformat(value["posted_at"]),
+            attempts=value["attempts"],
+            not_before=_moment(value["not_before"]),
+            reason=value["reason"],
+        )
+
+
+def entry_id(operation: str, line: str, memory: str, turn: Turn) -> str:
+    """Deterministic: of the operation, the memory and the messages that it is told, which are all that tells sent tasks apart.
+
+    The owner is part of it, because pointers of all users lie in one namespace.
+    """
+    ends = (turn.messages[0].id or "", turn.messages[-1].id or "") if turn.messages else ("", "")
+    return digest(*namespace(turn.scope, BOX), operation, turn.root, line, memory, *ends)
+
+
+def digest(*parts: str) -> str:
+    """A short key of some texts: 20 hexadecimal digits."""
+    raw = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(raw, digest_size=10).hexdigest()
+
+
+def pointers_to(places: Iterable[Key]) -> list[PutOp]:
+    """Operations that delete the pointers to what is deleted under these places, entries or not."""
+    box = label("memory", BOX)
+    return [PutOp(queue, key, None) for where, key in places if box in where for queue in (WAITING, DEAD)]
+
+
+def _turn_value(turn: Turn) -> dict[str, Any]:
+    return {
+        "scope": asdict(turn.scope),
+        "messages": [_message_value(message, turn.now) for message in turn.messages],
+        "previous": _message_value(turn.previous, turn.now) if turn.previous else None,
+        "root": turn.root,
+        "now": turn.now.isoformat(),
+        "state": dict(turn.state),
+        "branch": turn.branch,
+        "told": turn.told,
+        "turn_id": turn.turn_id,
+        "share_tokens": turn.share_tokens,
+    }
+
+
+def _turn_of(value: Mapping[str, Any]) -> Turn:
+    previous = value["previous"]
+    return Turn(
+        scope=Scope(**value["scope"]),
+        messages=tuple(messages_from_dict(value["messages"])),
+        root=value["root"],
+        now=datetime.fromisoformat(value["now"]),
+        previous=messages_from_dict([previous])[0] if previous else None,
+        state=value["state"],
+        branch=value["branch"],
+        told=value["told"],
+        turn_id=value["turn_id"],
+        share_tokens=value["share_tokens"],
+    )
+
+
+def _message_value(message: BaseMessage, now: datetime) -> dict[str, Any]:
+    """The message with the time when it was said, which is not that of the worker."""
+    when = {SAID_AT: said_at(message, now).isoformat()}
+    return message_to_dict(message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, **when}}))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)

@@ -1,0 +1,151 @@
+"""A store as one line of a thread sees it: without what abandoned lines remembered, and marking what this one writes as its own.
+
+Memories know nothing of forks: they are handed a view in place of the store. Reading, it drops records that are not in the line's
+past and asks for more where that leaves too few. Writing, it marks every new record with its place and takes the slot of the
+commit in the same batch (`graph_memory.graph.commits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.store.base import Item, Op, SearchOp
+
+from graph_memory.graph.commits import Commit
+from graph_memory.graph.lineage import Lineage
+from graph_memory.memories.followers import follower_of, message_of, origin_of, without_follower
+from graph_memory.stores.claims import takes_claims
+from graph_memory.stores.hits import Hits
+
+_MOST = 10_000
+"""How many results a search is widened to at most, when those of abandoned lines crowd it."""
+
+Exchange = Generator[list[Any], list[Any], list[Any]]
+
+
+@dataclass(frozen=True)
+class LineageView:
+    """What memories use as their store.
+
+    Attributes:
+        store: the store beneath.
+        lineage: what is seen.
+        commit: where records go that are written; None for a view that is only read from.
+    """
+
+    store: Any
+    lineage: Lineage
+    commit: Commit | None = None
+
+    def batch(self, ops: Iterable[Op]) -> list[Any]:
+        """The operations' results, as this line sees them.
+
+        Raises:
+            ForkedError: somebody else holds the commit's slot; nothing was written.
+        """
+        exchange = self._exchange(list(ops))
+        try:
+            sent = next(exchange)
+            while True:
+                sent = exchange.send(self.store.batch(sent))
+        except StopIteration as stop:
+            results: list[Any] = stop.value
+            return results
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Any]:
+        """`batch`, awaiting the store.
+
+        Raises:
+            ForkedError: somebody else holds the commit's slot; nothing was written.
+        """
+        exchange = self._exchange(list(ops))
+        try:
+            sent = next(exchange)
+            while True:
+                sent = exchange.send(await self.store.abatch(sent))
+        except StopIteration as stop:
+            results: list[Any] = stop.value
+            return results
+
+    def _exchange(self, ops: list[Op]) -> Exchange:
+        """What is asked of the store beneath, in one round trip where nothing is hidden."""
+        asked = [_from_the_start(op) for op in ops]
+        results = (yield from self.commit.exchange(asked, takes_claims(self.store))) if self.commit else (yield asked)
+        results = results[: len(ops)]
+        seen: list[Any] = [self._seen(result) for result in results]
+        while more := self._too_few(asked, results, seen):
+            wider = [_wider(asked[at]) for at in more]
+            for at, op, result in zip(more, wider, (yield [*wider]), strict=True):
+                asked[at], results[at], seen[at] = op, result, self._seen(result)
+        return [_page(op, result) for op, result in zip(ops, seen, strict=True)]
+
+    def _seen(self, result: Any) -> Any:
+        if isinstance(result, Item):
+            return self._item(result)
+        if not isinstance(result, list):
+            return result
+        kept = [seen for one in result if (seen := self._item(one)) is not None]
+        if self.lineage.is_forked:
+            kept = self._once(kept)
+        return Hits(kept, result.statistics) if isinstance(result, Hits) else kept
+
+    def _item(self, item: Any) -> Any:
+        """The item as this line knows it; None when it does not."""
+        if not isinstance(item, Item):
+            return item
+        origin = origin_of(item)
+        if origin is not None and not self.lineage.sees(origin):
+            return None
+        follower = follower_of(item)
+        if follower is not None and not self.lineage.sees(follower):
+            item.value = without_follower(item.value, self.lineage.sees)
+        return item
+
+    def _once(self, items: list[Any]) -> list[Any]:
+        """Without the second memo of a message: one that had to be told again after a fork got another id there."""
+        known, kept = set[Any](), []
+        for item in items:
+            key = self._message(item)
+            if key is None or key not in known:
+                kept.append(item)
+            known.add(key)
+        return kept
+
+    def _message(self, item: Any) -> Any:
+        """What is the same in every memo that a memory of this thread made of a message; None for anything else."""
+        origin = origin_of(item) if isinstance(item, Item) else None
+        if origin is None or origin.get("branch") is None or origin.get("root") != self.lineage.root:
+            return None
+        message = message_of(item)
+        return None if message is None else (item.namespace, origin.get("memory"), message)
+
+    def _too_few(self, asked: Sequence[Op], results: Sequence[Any], seen: Sequence[Any]) -> list[int]:
+        """Searches whose results were all that was asked for, and are fewer now."""
+        return [
+            at
+            for at, op in enumerate(asked)
+            if isinstance(op, SearchOp) and len(seen[at]) < len(results[at]) == op.limit < _MOST
+        ]
+
+
+def _from_the_start(op: Op) -> Op:
+    """A later page is cut from what is seen, so everything before it is needed."""
+    return op._replace(limit=op.limit + op.offset, offset=0) if isinstance(op, SearchOp) and op.offset else op
+
+
+def _wider(op: Op) -> Op:
+    return op._replace(limit=min(_MOST, op.limit * 2)) if isinstance(op, SearchOp) else op
+
+
+def _page(op: Op, result: Any) -> Any:
+    if not isinstance(op, SearchOp) or (len(result) <= op.limit and not op.offset):
+        return result
+    page = result[op.offset : op.offset + op.limit]
+    return Hits(page, result.statistics) if isinstance(result, Hits) else page
+
+
+def seen_by(lineage: Lineage | None, store: Any) -> Any:
+    """The store for reading alone, with abandoned lines hidden; itself where there is no lineage."""
+    return store if store is None or lineage is None else LineageView(store, lineage)

@@ -1,0 +1,82 @@
+"""A process that forks workers on demand: a worker is there in milliseconds, to be killed at any moment.
+
+Run as `python -m tests.forking PATH`; each line on stdin starts a worker, whose process id is written to stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from graph_memory.graph.worker import Worker, WorkerOptions
+from graph_memory.stores.sqlite import SqliteStore
+from tests.outbox import NoteMemory
+
+OPTIONS = WorkerOptions(lease_seconds=0.5, attempts=1000, backoff_seconds=0, poll_seconds=0.005)
+
+
+def work(path: str) -> None:
+    """A worker whose notes have random keys, so that one turn taken in twice makes two."""
+    memory = NoteMemory(is_random=True, work=lambda text: time.sleep(random.random() * 0.012))
+    with SqliteStore(path, timeout_seconds=30) as store:
+        Worker([memory], store, options=OPTIONS).run()
+
+
+def main(path: str) -> None:
+    """Forks one worker per line."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            random.seed()
+            work(path)
+            os._exit(0)
+        print(pid, flush=True)
+
+
+@dataclass
+class Workers:
+    """Some workers in processes of their own, of which one is killed and replaced now and then."""
+
+    forker: subprocess.Popen[str]
+    pids: list[int] = field(default_factory=list)
+
+    def start(self) -> None:
+        """One more."""
+        assert self.forker.stdin is not None
+        assert self.forker.stdout is not None
+        self.forker.stdin.write("\n")
+        self.forker.stdin.flush()
+        self.pids.append(int(self.forker.stdout.readline()))
+
+    def kill(self) -> None:
+        """The oldest dies at once, whatever it is doing; another takes its place."""
+        os.kill(self.pids.pop(0), signal.SIGKILL)
+        self.start()
+
+
+@contextmanager
+def workers(path: str, count: int) -> Iterator[Workers]:
+    """So many workers for as long as the block lasts."""
+    command = [sys.executable, "-W", "error", "-m", "tests.forking", path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forker:
+        running = Workers(forker)
+        try:
+            for _ in range(count):
+                running.start()
+            yield running
+        finally:
+            for pid in running.pids:
+                os.kill(pid, signal.SIGKILL)
+            forker.kill()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,247 @@
+"""The graphs whose threads live through `tests.lineage`: what nodes they have, and whose memories they keep.
+
+Every node says something that is unique, with a number that grows, so that each message can be told from all others.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, RetryPolicy, Send, interrupt
+
+from graph_memory import BufferMemory, MemoryState, VectorMemory, attach
+
+Builder = StateGraph[Any, Any, Any, Any]
+NUMBERS = itertools.count()
+MAIN = "assistant"
+
+
+class FlakyError(Exception):
+    """What a node raises that a retry policy tries again."""
+
+
+RETRY = RetryPolicy(
+    max_attempts=5, initial_interval=0.001, backoff_factor=1.0, max_interval=0.001, jitter=False, retry_on=FlakyError
+)
+
+
+def word() -> str:
+    """A word that occurs once, and sorts by when it was made."""
+    return f"w{next(NUMBERS)}"
+
+
+def number_of(text: str) -> int:
+    """The number of a text's own word, the first of its words that has one."""
+    return next(int(w[1:]) for w in text.split() if w[0] == "w" and w[1:].isdigit())
+
+
+@dataclass
+class Script:
+    """What the nodes of one thread do, and what they were handed.
+
+    Attributes:
+        handed: node and messages, call by call.
+        flaky: how many of the next calls of flaky nodes fail.
+        asks: whether a node interrupts a turn, for a human's approval.
+        tools: how many tool calls precede the answer.
+    """
+
+    handed: list[tuple[str, Sequence[BaseMessage]]] = field(default_factory=list)
+    flaky: int = 0
+    asks: bool = False
+    tools: int = 0
+
+    def stumble(self) -> None:
+        """Fails as often as it was told to."""
+        if self.flaky > 0:
+            self.flaky -= 1
+            raise FlakyError("try again")
+
+    def llm(self, name: str) -> Callable[[Any], dict[str, Any]]:
+        """An LLM node: it notes what it is handed, and answers."""
+
+        def node(state: Any) -> dict[str, Any]:
+            self.handed.append((name, state["messages"]))
+            if self.asks and interrupt("may I?") != "yes":
+                return {}
+            self.stumble()
+            called = _tools_called(state["messages"])
+            if called < self.tools:
+                return {"messages": [AIMessage(f"looking {word()}", tool_calls=[_tool_call(called)])]}
+            return {"messages": [AIMessage(f"reply {word()} about everything", additional_kwargs={"by": name})]}
+
+        return node
+
+    def polish(self, state: Any) -> dict[str, Any]:
+        """A node after an LLM node, which may fail."""
+        self.stumble()
+        return {}
+
+
+def _tools_called(messages: Sequence[BaseMessage]) -> int:
+    """How many tool results the running turn has."""
+    turn = itertools.takewhile(lambda message: message.type != "human", reversed(messages))
+    return sum(message.type == "tool" for message in turn)
+
+
+def _tool_call(n: int) -> Any:
+    return {"name": "look", "args": {}, "id": f"call-{n}", "type": "tool_call"}
+
+
+def memories(**options: Any) -> list[Any]:
+    """A window and a search, with no deadline: a crash must reach the caller, not a thread that is waited for."""
+    return [
+        BufferMemory(**{"turns": 2, "deadline_seconds": None, "remember_deadline_seconds": None, **options}),
+        VectorMemory(deadline_seconds=None, remember_deadline_seconds=None),
+    ]
+
+
+def remembering(builder: Builder, node: str, *, agent: str | None = None, **options: Any) -> None:
+    """`attach` as all of these graphs do it."""
+    attach(builder, node, memories(**options), budget_tokens=20_000, agent=agent)
+
+
+def plain(script: Script, **options: Any) -> Builder:
+    """START → assistant → END."""
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_edge(START, MAIN)
+    builder.add_edge(MAIN, END)
+    remembering(builder, MAIN, **options)
+    return builder
+
+
+def pruning(script: Script) -> Builder:
+    """`plain`, with old turns moved from the channel to the archive."""
+    return plain(script, turns=4, prune=True)
+
+
+def tools(script: Script) -> Builder:
+    """An assistant that calls tools before it answers."""
+
+    def look(state: Any) -> dict[str, Any]:
+        calls = state["messages"][-1].tool_calls
+        return {"messages": [ToolMessage(f"found {word()}", tool_call_id=call["id"]) for call in calls]}
+
+    def route(state: Any) -> str:
+        return "look" if getattr(state["messages"][-1], "tool_calls", None) else END
+
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_node("look", look)
+    builder.add_edge(START, MAIN)
+    builder.add_conditional_edges(MAIN, route, ["look", END])
+    builder.add_edge("look", MAIN)
+    remembering(builder, MAIN)
+    return builder
+
+
+def parallel(script: Script) -> Builder:
+    """Two LLM nodes in one superstep, each with memories of its own."""
+    builder: Builder = StateGraph(MemoryState)
+    for node in (MAIN, "critic"):
+        builder.add_node(node, script.llm(node), retry_policy=RETRY)
+        builder.add_edge(START, node)
+        builder.add_edge(node, END)
+    remembering(builder, MAIN)
+    remembering(builder, "critic", agent="critic")
+    return builder
+
+
+def sub_agent(script: Script) -> Builder:
+    """An assistant, then a subgraph with an LLM node that has memories of its own, tried again when it fails."""
+    inner: Builder = StateGraph(MemoryState)
+    inner.add_node("helper", script.llm("helper"))
+    inner.add_node("rest", lambda state: {})
+    inner.add_node("polish", script.polish)
+    inner.add_edge(START, "helper")
+    inner.add_edge("helper", "rest")
+    inner.add_edge("rest", "polish")
+    remembering(inner, "helper", agent="helper")
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_node("sub", inner.compile(), retry_policy=RETRY)
+    builder.add_edge(START, MAIN)
+    builder.add_edge(MAIN, "sub")
+    remembering(builder, MAIN)
+    return builder
+
+
+def hand_off(script: Script) -> Builder:
+    """An assistant, then a subgraph whose LLM node answers and leaves for a node of the parent graph."""
+    answer = script.llm("helper")
+
+    def helper(state: Any) -> Command[Any]:
+        return Command(graph=Command.PARENT, goto="closing", update=answer(state))
+
+    inner: Builder = StateGraph(MemoryState)
+    inner.add_node("helper", helper, retry_policy=RETRY)
+    inner.add_edge(START, "helper")
+    remembering(inner, "helper", agent="helper")
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_node("sub", inner.compile(), destinations=("closing",))
+    builder.add_node("closing", lambda state: {})
+    builder.add_edge(START, MAIN)
+    builder.add_edge(MAIN, "sub")
+    remembering(builder, MAIN)
+    return builder
+
+
+def fan_out(script: Script) -> Builder:
+    """An assistant, then two workers that are sent a task each, with the `memory` channel."""
+
+    def worker(state: Any) -> dict[str, Any]:
+        task = state["messages"][-1].text.rsplit("\n", 1)[-1]  # without what memory set before it
+        script.handed.append(("worker", state["messages"]))
+        script.stumble()
+        return {"messages": [AIMessage(f"done {word()}", additional_kwargs={"task": task})]}
+
+    def fan(state: Any) -> list[Send]:
+        tasks = [f"task {word()}" for _ in range(2)]
+        return [Send("worker", {"messages": [("user", task)], "memory": state["memory"]}) for task in tasks]
+
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_node("worker", worker, retry_policy=RETRY)
+    builder.add_edge(START, MAIN)
+    builder.add_conditional_edges(MAIN, fan, ["worker"])
+    remembering(builder, MAIN)
+    remembering(builder, "worker", agent="worker")
+    return builder
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A graph, and whose memories it keeps.
+
+    Attributes:
+        build: makes the graph.
+        agents: agent and node of each line that is checked.
+        most_tools: how many tool calls may precede an answer.
+    """
+
+    build: Callable[[Script], Builder]
+    agents: tuple[tuple[str | None, str], ...] = ((None, MAIN),)
+    most_tools: int = 0
+
+    @property
+    def name(self) -> str:
+        """What tests are called by."""
+        return self.build.__name__
+
+
+SHAPES = (
+    Shape(plain),
+    Shape(pruning),
+    Shape(tools, most_tools=2),
+    Shape(parallel, ((None, MAIN), ("critic", "critic"))),
+    Shape(sub_agent, ((None, MAIN), ("helper", "helper"))),
+    Shape(hand_off, ((None, MAIN), ("helper", "helper"))),
+    Shape(fan_out, ((None, MAIN), ("worker", "worker"))),
+)
