@@ -9,6 +9,8 @@ empty labels.
 
 from __future__ import annotations
 
+import re
+
 from graph_memory.errors import ConfigurationError
 from graph_memory.types import Scope
 
@@ -25,6 +27,13 @@ def escape(value: str) -> str:
 def label(kind: str, value: str) -> str:
     """One namespace label that holds an id, such as "user:ada@x=2eorg:"."""
     return f"{kind}:{escape(value)}:"
+
+
+def name_of(label: str) -> str:
+    """The id in a namespace label that `label` made."""
+    escaped = label.partition(":")[2].removesuffix(":")
+    raw = re.sub(rb"=([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), escaped.encode())
+    return raw.decode("utf-8", "surrogatepass")
 
 
 def owner(scope: Scope) -> str:

@@ -224,11 +224,15 @@ class Shape:
         build: makes the graph.
         agents: agent and node of each line that is checked.
         most_tools: how many tool calls may precede an answer.
+        forgetful: nodes that hear of their own turns alone, in those, because they hand off or are sent tasks.
+        sends: whether tasks are sent; then a thread is copied between its turns only (see docs/time-travel.md).
     """
 
     build: Callable[[Script], Builder]
     agents: tuple[tuple[str | None, str], ...] = ((None, MAIN),)
     most_tools: int = 0
+    forgetful: tuple[str, ...] = ()
+    sends: bool = False
 
     @property
     def name(self) -> str:
@@ -242,6 +246,6 @@ SHAPES = (
     Shape(tools, most_tools=2),
     Shape(parallel, ((None, MAIN), ("critic", "critic"))),
     Shape(sub_agent, ((None, MAIN), ("helper", "helper"))),
-    Shape(hand_off, ((None, MAIN), ("helper", "helper"))),
-    Shape(fan_out, ((None, MAIN), ("worker", "worker"))),
+    Shape(hand_off, ((None, MAIN), ("helper", "helper")), forgetful=("helper",)),
+    Shape(fan_out, ((None, MAIN), ("worker", "worker")), forgetful=("worker",), sends=True),
 )

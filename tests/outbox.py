@@ -57,10 +57,10 @@ class NoteMemory(Memory):
 
 
 class Clock:
-    """A time that moves when told to, from now on."""
+    """A time that moves when told to, from a second after now on, so that what is posted at once is due."""
 
     def __init__(self) -> None:
-        self.now = datetime.now(UTC)
+        self.now = datetime.now(UTC) + timedelta(seconds=1)
 
     def __call__(self) -> datetime:
         """The time."""

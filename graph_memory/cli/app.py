@@ -177,7 +177,7 @@ def consolidate(
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this it only says what it would do.")] = False,
     prune_below: Annotated[
         float, typer.Option("--prune-below", min=0, max=1, help="Score below which an old memo goes; 0 prunes none.")
-    ] = 0.05,
+    ] = 0.02,
     model: Model = None,
     embed: Embed = None,
 ) -> None:
@@ -224,14 +224,34 @@ def evaluate(
 
 
 @app.command()
+def history(
+    thread: Annotated[str, typer.Argument(help="The thread_id, or the name of a conversation of `graph-memory chat`.")],
+    memory: Memory = URL,
+    user: User = USER,
+    agent: Annotated[str | None, typer.Option("--agent", help="Whose memory, where agents have their own.")] = None,
+    messages_key: Annotated[
+        str, typer.Option("--messages-key", help="The state key of the conversation.")
+    ] = "messages",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Show the branches of a thread as a tree, with what each of them remembers."""
+    from graph_memory.cli.history import history as run
+
+    run(Settings(memory, user), thread, agent=agent, messages_key=messages_key, as_json=as_json)
+
+
+@app.command()
 def worker(
     graph: Annotated[
         str,
-        typer.Option("--graph", metavar="MODULE:NAME", help="The graph with memory, a list of memories, or a function."),
+        typer.Option(
+            "--graph", metavar="MODULE:NAME", help="The graph with memory, a list of memories, or a function."
+        ),
     ],
     url: Place = URL,
     debounce_seconds: Annotated[
-        float, typer.Option("--debounce-seconds", min=0, help="Wait for a thread to rest, then take in its turns as one.")
+        float,
+        typer.Option("--debounce-seconds", min=0, help="Wait for a thread to rest, then take in its turns as one."),
     ] = 0.0,
     lease_seconds: Annotated[
         float, typer.Option("--lease-seconds", min=0.1, help="How long one try may take.")
@@ -254,7 +274,8 @@ def outbox(
     url: Place = URL,
     dead: Annotated[bool, typer.Option("--dead", help="List what failed too often, with the reasons.")] = False,
     requeue: Annotated[
-        str | None, typer.Option("--requeue", metavar="ID|all", help="Let a dead letter, or all of them, be tried again.")
+        str | None,
+        typer.Option("--requeue", metavar="ID|all", help="Let a dead letter, or all of them, be tried again."),
     ] = None,
 ) -> None:
     """Show what waits to be taken in by a worker. Nothing of what was said is shown."""

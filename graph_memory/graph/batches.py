@@ -61,9 +61,8 @@ class Batch:
         lineage, commit = self.last.lineage, self.last.commit()
         if lineage is None or commit is None:
             return store, None
-        return LineageView(
-            store, lineage, replace(commit, is_retold=any(one.is_retold for one in self.entries))
-        ), commit
+        commit.is_retold = any(one.is_retold for one in self.entries)
+        return LineageView(store, lineage, commit), commit
 
     def placed(self, ops: Iterable[Any]) -> list[Any]:
         """The operations, with the place of records that belong to an earlier entry than the last."""

@@ -20,6 +20,11 @@ from graph_memory.stores.claims import HOLDER, ClaimOp
 Key = tuple[tuple[str, ...], str]
 
 
+def slot_key(line: str, head: Head) -> str:
+    """Key of the slot of a line's newest commit."""
+    return f"{line}|{head.branch}|{head.commit:06d}"
+
+
 class ForkedError(ConflictError):
     """The slot is held by another operation: this run is a fork, and has to commit on a branch of its own."""
 
@@ -62,7 +67,7 @@ class Commit:
     @property
     def slot(self) -> str:
         """Key of the slot."""
-        return f"{self.line}|{self.head.branch}|{self.head.commit + 1:06d}"
+        return slot_key(self.line, self.head.next())
 
     def exchange(self, ops: Sequence[Op], takes_claims: bool) -> Generator[list[Any], list[Any], list[Any]]:
         """The results of `ops`, with what has to be asked and written beside them.

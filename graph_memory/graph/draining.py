@@ -21,6 +21,7 @@ from graph_memory.graph.leases import Lease
 from graph_memory.graph.outbox import WAITING, Entry, Pointer
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps
+from graph_memory.stores.claims import HOLDER
 
 _LONGEST_WAIT = 10
 """An exchange that never rests is processed after so many times `debounce_seconds`."""
@@ -83,10 +84,12 @@ def taken_in(batch: Batch, body: Steps[Any], lease: Lease, commit: Commit | None
         GraphMemoryError: the memory failed.
     """
     held = yield from _held_back(body, lambda ops: lease.written(batch.placed(ops)))
+    puts = batch.placed(held)
+    stale = (yield from _stale(commit, puts)) if commit else []
     gone = [op for entry in batch.entries for op in entry.deletes()]
-    yield from lease.written([*batch.placed(held), *gone])
-    if commit is not None and commit.keys and (left := commit.leftover()):
-        yield from lease.written(left)
+    yield from lease.written([*puts, *stale, *gone])
+    if stale and commit:
+        yield from lease.written(commit.leftover())
 
 
 def put_off(
@@ -101,6 +104,19 @@ def put_off(
         dead += is_dead
     yield from lease.written(ops)
     return dead
+
+
+def _stale(commit: Commit, puts: Sequence[Any]) -> Steps[list[PutOp]]:
+    """What deletes the records of an earlier try that are not written again.
+
+    A memory that writes nothing knows by itself that it has taken the turn in: its records stay.
+    """
+    written = commit.keys | {(op.namespace, op.key) for op in puts}
+    [slot] = yield StoreOps([GetOp(commit.place, commit.slot, refresh_ttl=False)])
+    if slot is None or not written or commit.is_joint or slot.value.get(HOLDER) != commit.operation:
+        return []
+    earlier = {(tuple(where), key) for where, key in slot.value["keys"]}
+    return [PutOp(where, key, None) for where, key in sorted(earlier - written)]
 
 
 def _held_back(body: Steps[Any], write: Callable[[Sequence[Any]], Steps[list[Any]]]) -> Steps[list[Any]]:

@@ -1,8 +1,8 @@
 """Which records of a thread a run may see, and where it may write: exactly once, and safe in forks. Pure.
 
-A thread's records carry the place where they were committed: a line (one LLM node's writing), a branch of it and a number on that
-branch. How far a line has got on which branch is its head; heads stand in the checkpointed `memory` channel, so a fork, a replay
-or a resume brings back the heads of its moment, and with them what was known then.
+A thread's records carry the place where they were committed: a line (one LLM node's writing for one user), a branch of it and a
+number on that branch. How far a line has got on which branch is its head; heads stand in the checkpointed `memory` channel, so a
+fork, a replay or a resume brings back the heads of its moment, and with them what was known then.
 
 A commit takes the slot after its head. Where another operation holds that slot, this run is a fork: it goes on under a branch of
 its own, named after its operation, and remembers in `cuts` up to where it still sees the branches that it came from. An
@@ -13,12 +13,13 @@ resume keep and a fork or replay does not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
+from graph_memory.namespaces import owner
 from graph_memory.types import Scope
 
 LINEAGE = "@lineage"
@@ -74,10 +75,12 @@ class Lineage:
     Attributes:
         root: id of the thread's root, kept when a thread is copied.
         heads: line to head, as checkpointed.
+        asides: lines that were last told something beside the thread, which they may be told again with it.
     """
 
     root: str
     heads: Mapping[str, Head] = field(default_factory=dict)
+    asides: Collection[str] = ()
 
     @property
     def is_forked(self) -> bool:
@@ -111,7 +114,8 @@ def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: 
     """
     kept: Mapping[str, Any] = channel.get(LINEAGE) or {}
     if "root" in kept:
-        return Lineage(kept["root"], {line: Head.of(value) for line, value in (kept.get("heads") or {}).items()})
+        heads = {line: Head.of(value) for line, value in (kept.get("heads") or {}).items()}
+        return Lineage(kept["root"], heads, [line for line, is_so in (kept.get("asides") or {}).items() if is_so])
     configurable = config.get("configurable") or {}
     is_inner = "|" in str(configurable.get("checkpoint_ns") or "")
     if configurable.get(_CHECKPOINTER) is None or is_inner or was_sent(config):
@@ -123,6 +127,11 @@ def was_sent(config: RunnableConfig) -> bool:
     """Whether the node runs on a state of its own, by `Send`; LangGraph says so in the run's metadata."""
     path = (config.get("metadata") or {}).get("langgraph_path") or ("",)
     return bool(path[0] == "__pregel_push")
+
+
+def line_of(node: str, scope: Scope) -> str:
+    """The line of an LLM node's writing for one owner: a thread that is gone on with under another user has two."""
+    return f"{node}~{_digest(owner(scope), scope.agent or '', size=3)}"
 
 
 def root_of(scope: Scope, messages: Any) -> str:
@@ -154,9 +163,10 @@ def _places(config: RunnableConfig) -> list[str]:
     return [place for place in places if not place.isdigit()]
 
 
-def lineage_value(root: str, heads: Mapping[str, Head]) -> dict[str, Any]:
+def lineage_value(root: str, heads: Mapping[str, Head], asides: Mapping[str, bool] | None = None) -> dict[str, Any]:
     """The part of the `memory` channel that keeps a lineage."""
-    return {LINEAGE: {"root": root, "heads": {line: head.to_value() for line, head in heads.items()}}}
+    kept = {"root": root, "heads": {line: head.to_value() for line, head in heads.items()}}
+    return {LINEAGE: {**kept, "asides": dict(asides)} if asides else kept}
 
 
 def _digest(*parts: str, size: int = 5) -> str:

@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, message_to_dict, messages_from_
 from langgraph.store.base import Item, PutOp
 
 from graph_memory.graph.commits import Commit, Key
-from graph_memory.graph.lineage import Head, Lineage
+from graph_memory.graph.lineage import Head, Lineage, line_of
 from graph_memory.messages import SAID_AT, said_at
 from graph_memory.namespaces import ROOT, label, namespace
 from graph_memory.types import Origin, Scope, Turn
@@ -95,7 +95,7 @@ class Entry:
         return Commit(
             thread=self.turn.root,
             root=self.root,
-            line=self.line,
+            line=line_of(self.line, self.turn.scope),
             head=self.head,
             operation=self.operation,
             place=self.place,

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import get_runtime
 
 from graph_memory.graph.commits import Commit
-from graph_memory.graph.lineage import Lineage, lineage_value, operation_id, task_id
+from graph_memory.graph.lineage import Lineage, line_of, lineage_value, operation_id, task_id
 from graph_memory.graph.posting import posted
 from graph_memory.graph.recalling import Desk, channel_of, tell
 from graph_memory.graph.recording import memory_calls, record_event
@@ -135,8 +135,13 @@ class _Telling:
             _tell_remembered(self.desk, told, outcome)
         update = {self.desk.state_key: states} if states and not self.aside else {}
         if self.commit is not None and self.commit.is_taken:
-            update |= lineage_value(self.commit.root, {self.commit.line: self.commit.head.next()})
+            update |= self._lineage_value(self.commit)
         return {MEMORY: merge_memory(update, self.version)} if update else {}
+
+    def _lineage_value(self, commit: Commit) -> dict[str, Any]:
+        was_aside = self.lineage is not None and commit.line in self.lineage.asides
+        asides = {commit.line: self.aside} if self.aside or was_aside else None
+        return lineage_value(commit.root, {commit.line: commit.head.next()}, asides)
 
 
 def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
@@ -148,14 +153,15 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
     store, version = desk.store_of(get_runtime()), next_version(channel_of(state), desk.state_key)
     if store is None or lineage is None or not told:
         return _Telling(desk, told, store, lineage, None, aside, version)
+    line = line_of(desk.state_key, made.scope)
     commit = Commit(
         thread=thread,
         root=lineage.root,
-        line=desk.state_key,
-        head=lineage.head(desk.state_key),
-        operation=operation_id(config, desk.state_key),
+        line=line,
+        head=lineage.head(line),
+        operation=operation_id(config, line),
         place=(*namespace(made.scope, "@lineage"), label("root", lineage.root)),
-        is_retold=any(one.is_again for one in told),
+        is_retold=any(one.is_again for one in told) or line in lineage.asides,
         is_joint=aside,
         part=task_id(config) if aside else "",
     )

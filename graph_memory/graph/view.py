@@ -8,6 +8,7 @@ commit in the same batch (`graph_memory.graph.commits`).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,7 @@ class LineageView:
             return None
         follower = follower_of(item)
         if follower is not None and not self.lineage.sees(follower):
+            item = copy(item)  # LangGraph's InMemoryStore hands out its own
             item.value = without_follower(item.value, self.lineage.sees)
         return item
 

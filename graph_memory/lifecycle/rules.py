@@ -22,7 +22,7 @@ class ConsolidationRules:
         similarity: from which likeness on two memos of one speaker are near-duplicates, above 0.5 up to 1; 1 merges only what
             differs in case, punctuation and filler words. None merges nothing.
         prune_below: score below which a memo is removed, 0–1: importance, accesses and freshness, see `scoring`. Where
-            episodes are kept, what is not yet part of one stays. None prunes nothing.
+            episodes are kept, what is not yet part of one stays. The default takes old greetings and thanks; None nothing.
         prune_after_days: how old a memo must be to be pruned.
         scoring: what the score is made of.
         workspace: by whose rules memos move between tiers; None moves none.
@@ -33,7 +33,7 @@ class ConsolidationRules:
 
     condense: bool = True
     similarity: float | None = 0.9
-    prune_below: float | None = 0.05
+    prune_below: float | None = 0.02
     prune_after_days: float = 30.0
     scoring: ScoringWeights = field(default_factory=ScoringWeights)
     workspace: Workspace | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,23 +26,18 @@ from graph_memory.memories.episodes import Episodes, Keeper
 from graph_memory.memories.followers import followed, following
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.ranked import ranked_search
-from graph_memory.memories.records import is_valid_at, line_of, memo_id, memos_of, stored
+from graph_memory.memories.records import is_valid_at, memo_id, memos_of, stored
 from graph_memory.memories.searching import Found
+from graph_memory.memories.showing import showable
 from graph_memory.messages import is_spoken
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Call, Steps, StoreOps, arun, run
-from graph_memory.types import Memo, Query, Scope, Section, Snippet, TokenCounter, Turn
+from graph_memory.types import Memo, Query, Scope, Section, TokenCounter, Turn
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
 logger = logging.getLogger("graph_memory")
-
-_MOST_CHARACTERS = 8
-"""No tokenizer gets more of them into a token, on the average of a language."""
-
-_CUT_CHARACTERS = 480
-"""About what is left of a long text where it is cut shortest."""
 
 Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 """Scores texts for a question, higher is closer, on any scale: a cross-encoder's `predict`, wrapped."""
@@ -76,7 +71,7 @@ class VectorMemory(Memory):
     name: str = "vector"
     limit: int = 200
     candidates: int = 200
-    fill: int = 200
+    fill: int = 400
     threshold: float = 0.0
     roles: tuple[str, ...] = ("human", "ai")
     weights: RankingWeights = field(default_factory=RankingWeights)
@@ -126,7 +121,7 @@ class VectorMemory(Memory):
         fresh = self._freshened([one for one in found if is_valid_at(one.memo, query.now)], query)
         limit = self.episodes.limit if self.episodes is not None else 0
         told = yield from recalled_episodes(replace(query, filter=wanted), self.name, limit=limit)
-        return self.section(with_episodes(_showable(fresh, query.budget_tokens), told, query.text))
+        return self.section(with_episodes(showable(fresh, query.budget_tokens), told, query.text))
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Stores one memo per message of the turn, and tells the memo before what followed it."""
@@ -272,30 +267,3 @@ class VectorMemory(Memory):
     def ttl_minutes(self) -> float | None:
         """`ttl_seconds` as stores count it."""
         return None if self.ttl_seconds is None else self.ttl_seconds / 60
-
-
-def _showable(found: Sequence[Found], budget_tokens: int) -> Iterator[Snippet]:
-    """As many, best first, as the budget could show: to count the tokens of long texts takes longer than to find them."""
-    room = budget_tokens * _MOST_CHARACTERS
-    for one in found:
-        if room <= 0:
-            return
-        yield (snippet := _snippet(one))
-        room -= min(len(snippet.text), _CUT_CHARACTERS)
-
-
-def _snippet(found: Found) -> Snippet:
-    memo = found.memo
-    return Snippet(
-        text=line_of(memo),
-        score=found.score,
-        parts=found.parts,
-        memo_id=memo.id,
-        source_ids=(memo.source,) if memo.source else (),
-        said_at=memo.said_at,
-        label=f"{memo.said_at:%Y-%m-%d}",
-        lead=f"{memo.speaker}: " if memo.speaker else "",
-        about=found.terms,
-        importance=memo.importance,
-        tier=memo.tier,
-    )

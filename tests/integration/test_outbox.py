@@ -21,7 +21,7 @@ from graph_memory.namespaces import ROOT, user_prefix
 from graph_memory.steps import run
 from graph_memory.stores.sqlite import SqliteStore
 from tests.fakes import MODES, call, in_thread
-from tests.lineage import CrashError, Fuse, FusedSaver, FusedStore
+from tests.lineage_faults import CrashError, Fuse, FusedSaver, FusedStore
 from tests.outbox import QUICK, Clock, NoteMemory, noted_graph, notes, waiting, worker
 
 STORES: list[Callable[[], BaseStore]] = [InMemoryStore, lambda: SqliteStore(None)]
@@ -92,11 +92,12 @@ def test_a_worker_that_crashes_at_any_moment_leaves_nothing_undone_or_doubled(mo
     clock = Clock()
     store = SqliteStore(None, clock=clock)
     graph, memory = noted_graph(store, InMemorySaver()), NoteMemory(is_random=True)
+    fuse = Fuse(moment, after, stays=True)
     say(graph, "one")
     say(graph, "two")
 
     try:
-        worker(FusedStore(store, Fuse(moment, after)), memory, clock=clock, lease_seconds=60).drain()
+        worker(FusedStore(store, fuse, Fuse()), memory, clock=clock, lease_seconds=60).drain()
     except CrashError:
         clock.advance(61)
     worker(store, memory, clock=clock).drain()
@@ -109,16 +110,16 @@ def test_a_worker_that_crashes_at_any_moment_leaves_nothing_undone_or_doubled(mo
 @pytest.mark.parametrize("moment", range(1, 40))
 def test_a_run_that_crashes_and_is_resumed_posts_once(moment: int, mode: str):
     """At any moment of the graph's writes, with a worker that is quicker than the resumed run."""
-    store, fuse = SqliteStore(None), Fuse(moment)
+    store, fuse = SqliteStore(None), Fuse(moment, stays=True)
     memory = NoteMemory(is_random=True)
-    graph = noted_graph(FusedStore(store, fuse), FusedSaver(fuse), BufferMemory(), VectorMemory(), memory)
+    graph = noted_graph(FusedStore(store, fuse, Fuse()), FusedSaver(fuse), BufferMemory(), VectorMemory(), memory)
     works = worker(store, memory)
 
     try:
         call(graph, mode, {"messages": [("user", "one")]}, in_thread(), durability="sync")
     except CrashError:
         works.drain()
-        fuse.left = None
+        fuse.mend()
         if graph.get_state(in_thread()).values.get("messages"):
             call(graph, mode, None, in_thread(), durability="sync")
         else:

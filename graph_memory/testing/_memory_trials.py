@@ -1,0 +1,313 @@
+"""What a memory's conformance checks are written in: a memory at a store in either mode, what it is told, and stand-ins that fail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias, TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langgraph.store.base import BaseStore, ListNamespacesOp, Op, PutOp, SearchOp
+
+from graph_memory.context.tokens import counter_from
+from graph_memory.errors import GraphMemoryError
+from graph_memory.graph.state import merge_memory
+from graph_memory.memories.base import Memory
+from graph_memory.steps import AsyncBatches, Batches, Steps, arun, run
+from graph_memory.testing._calls import Mode
+from graph_memory.types import Query, Scope, Section, Turn
+from graph_memory.urls import Opening
+
+T = TypeVar("T")
+Records: TypeAlias = dict[tuple[tuple[str, ...], str], Any]
+MemoryFactory: TypeAlias = Callable[[], Memory]
+StoreFactory: TypeAlias = Callable[[], Opening[BaseStore]]
+
+NOW = datetime(2025, 3, 4, 9, tzinfo=UTC)
+ADA = Scope(user_id="ada", thread_id="t")
+ROOT_ID = "root"
+COUNTER = counter_from(lambda text: (len(text) + 3) // 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a memory is told and asked in the checks.
+
+    Attributes:
+        turns: the turns of a thread, each beginning with its human message; all messages have ids.
+        question: what is asked then; it should bring up something of what was told.
+    """
+
+    turns: tuple[tuple[BaseMessage, ...], ...]
+    question: str
+
+    @property
+    def messages(self) -> tuple[BaseMessage, ...]:
+        """All that is told."""
+        return tuple(message for turn in self.turns for message in turn)
+
+
+_LOOKUP = {"name": "lookup", "args": {"city": "Ghent"}, "id": "call-1"}
+SAMPLE = Sample(
+    (
+        (
+            HumanMessage("My sister Ines lives in Ghent! I prefer tea. How many people live there?", id="m1"),
+            AIMessage("I look it up.", id="m2", tool_calls=[_LOOKUP]),
+            ToolMessage("Ghent has 260,000 inhabitants.", tool_call_id="call-1", id="m3"),
+            AIMessage("Ghent, where Ines lives, has 260,000 inhabitants.", id="m4"),
+        ),
+        (
+            HumanMessage("Please call me Ada. I work at Siemens in Bonn, and we decided to move to Ghent!", id="m5"),
+            AIMessage("Congratulations, Ada. Moving from Bonn to Ghent will bring you close to Ines.", id="m6"),
+        ),
+    ),
+    "What do you know about Ines, my sister in Ghent, and about my tea?",
+)
+"""A turn with a tool call, and one without: names, places, a preference, a decision, exclamations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A memory at a store, told and asked by checks in either mode.
+
+    Attributes:
+        memory: the memory under test.
+        store: where it keeps its records; new and empty when the check begins.
+        mode: whether `run` or `arun` drives its bodies.
+        sample: what it is told and asked.
+        make, opening: what makes another such memory, and another such store.
+        scope: whose memory it is.
+        abilities: what the memory was found to do beyond the minimum.
+    """
+
+    memory: Memory
+    store: BaseStore
+    mode: Mode
+    sample: Sample
+    make: MemoryFactory
+    opening: StoreFactory
+    scope: Scope = ADA
+    abilities: frozenset[str] = frozenset()
+
+    @asynccontextmanager
+    async def afresh(self) -> AsyncIterator[Trial]:
+        """The same with another memory of the kind, and with another empty store."""
+        if self.mode == "sync":
+            with self.opening() as store:
+                yield replace(self, memory=self.make(), store=store)
+        else:
+            async with self.opening() as store:
+                yield replace(self, memory=self.make(), store=store)
+
+    async def run(self, steps: Steps[T], store: Any) -> T:
+        """Drives a body to its end."""
+        return run(steps, store=store) if self.mode == "sync" else await arun(steps, store=store)
+
+    def turn(self, messages: Sequence[BaseMessage], state: Mapping[str, Any], **more: Any) -> Turn:
+        """What the memory is told of these messages; `more` are fields of `Turn`."""
+        human = next((message.id or "" for message in reversed(messages) if message.type == "human"), "")
+        given = {"scope": self.scope, "root": ROOT_ID, "now": NOW, "counter": COUNTER, "turn_id": human, **more}
+        return Turn(messages=tuple(messages), state=state, **given)
+
+    def query(self, state: Mapping[str, Any], **more: Any) -> Query:
+        """What the memory is asked in a thread of which only the question is known; `more` are fields of `Query`."""
+        human = HumanMessage(self.sample.question, id="question")
+        given: dict[str, Any] = {"scope": self.scope, "text": self.sample.question, "messages": (human,), **more}
+        given |= {"overflowed": 0} if self.memory.feeds == "overflow" else {}
+        return Query(
+            turn_id="question", budget_tokens=4000, counter=COUNTER, now=NOW + timedelta(hours=1),
+            is_whole=False, state=state, history_tokens=2000, **given,
+        )  # fmt: skip
+
+    async def told(
+        self, turns: Iterable[Sequence[BaseMessage]] | None = None, *, store: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        """Tells the memory turn by turn, the sample's when none are given; the thread's state in the end."""
+        state: dict[str, Any] = {}
+        previous: BaseMessage | None = None
+        for messages in self.sample.turns if turns is None else turns:
+            turn = self.turn(messages, state, **{"previous": previous, **more})
+            state = self.merged(state, await self.run(self.memory.remember(turn), store or self.store))
+            previous = messages[-1]
+        return state
+
+    def merged(self, state: Mapping[str, Any], update: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The memory's part of the thread's channel after an update."""
+        channel = merge_memory({"node": {self.memory.name: state}}, {"node": {self.memory.name: update or {}}})
+        return dict(channel["node"][self.memory.name])
+
+    async def asked(self, state: Mapping[str, Any], *, store: Any = None, **more: Any) -> Section:
+        """What the memory answers."""
+        return await self.run(self.memory.recall(self.query(state, **more)), store or self.store)
+
+    async def records(self) -> Records:
+        """All that the store holds."""
+        listing = [SearchOp((), limit=10_000)]
+        [items] = self.store.batch(listing) if self.mode == "sync" else await self.store.abatch(listing)
+        return {(tuple(item.namespace), item.key): item.value for item in items}
+
+
+Body: TypeAlias = Callable[[Trial], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCheck:
+    """One behaviour that memories must have.
+
+    Attributes:
+        run: raises AssertionError when the memory behaves otherwise.
+        needs: abilities without which the check does not apply.
+    """
+
+    run: Body
+    needs: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return self.run.__name__
+
+
+def checker(checks: list[MemoryCheck]) -> Callable[..., Callable[[Body], Body]]:
+    """A decorator that adds its function to `checks`."""
+
+    def check(*needs: str) -> Callable[[Body], Body]:
+        def add(body: Body) -> Body:
+            checks.append(MemoryCheck(body, frozenset(needs)))
+            return body
+
+        return add
+
+    return check
+
+
+def texts(section: Section) -> list[str]:
+    """What a section shows, in the order of its scores."""
+    return [one.text for one in sorted(section.snippets, key=lambda one: (-one.score, one.memo_id, one.text))]
+
+
+@dataclass(slots=True)
+class FailingStore:
+    """A store whose operations fail from the batch number `at` on.
+
+    Attributes:
+        batches: how many batches it was asked for.
+    """
+
+    store: Batches | AsyncBatches
+    at: int
+    batches: int = 0
+
+    def batch(self, ops: Iterable[Op]) -> list[Any]:
+        """The results, or a failure."""
+        self._count()
+        return self.store.batch(ops)  # type: ignore[union-attr]
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Any]:
+        """As `batch`."""
+        self._count()
+        return await self.store.abatch(ops)  # type: ignore[union-attr]
+
+    def _count(self) -> None:
+        self.batches += 1
+        if self.batches > self.at:
+            raise RuntimeError("the disk is gone")
+
+
+@dataclass(slots=True)
+class WatchedStore:
+    """A store that notes every operation.
+
+    Attributes:
+        ops: the operations, in order.
+    """
+
+    store: Any
+    ops: list[Op] = field(default_factory=list)
+
+    def batch(self, ops: Iterable[Op]) -> list[Any]:
+        """The results."""
+        self.ops += (ops := list(ops))
+        return list(self.store.batch(ops))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Any]:
+        """As `batch`."""
+        self.ops += (ops := list(ops))
+        return list(await self.store.abatch(ops))
+
+    @property
+    def writes(self) -> list[PutOp]:
+        """The operations that write."""
+        return [op for op in self.ops if isinstance(op, PutOp)]
+
+
+def places_of(op: Op) -> list[tuple[str, ...]]:
+    """The namespaces that an operation reads or writes; the empty one for everything."""
+    if isinstance(op, SearchOp):
+        return [op.namespace_prefix]
+    if isinstance(op, ListNamespacesOp):
+        given = [tuple(one.path) for one in op.match_conditions or () if one.match_type == "prefix"]
+        return given[:1] or [()]
+    return [op.namespace]
+
+
+@dataclass(frozen=True, slots=True)
+class UselessModel:
+    """A chat model, as far as memories use one, that always answers the same; without an answer it raises."""
+
+    answer: BaseMessage | None = None
+
+    def invoke(self, messages: Sequence[BaseMessage], config: Any = None) -> BaseMessage:
+        """The answer."""
+        if self.answer is None:
+            raise RuntimeError("the model is down")
+        return self.answer
+
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: Any = None) -> BaseMessage:
+        """The answer."""
+        return self.invoke(messages)
+
+    def with_structured_output(self, schema: Any, *, include_raw: bool = False) -> _Unstructured:
+        """A model whose answers do not fit the schema."""
+        return _Unstructured(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstructured:
+    model: UselessModel
+
+    def invoke(self, messages: Sequence[BaseMessage], config: Any = None) -> dict[str, Any]:
+        return {"raw": self.model.invoke(messages), "parsed": None, "parsing_error": ValueError("no valid answer")}
+
+    async def ainvoke(self, messages: Sequence[BaseMessage], config: Any = None) -> dict[str, Any]:
+        return self.invoke(messages)
+
+
+def watched(steps: Steps[T], look: Callable[[Any], None]) -> Steps[T]:
+    """The body, each of whose requests is looked at before it is answered."""
+    try:
+        request = next(steps)
+        while True:
+            look(request)
+            try:
+                answer = yield request
+            except GraphMemoryError as exc:
+                request = steps.throw(exc)
+            else:
+                request = steps.send(answer)
+    except StopIteration as stop:
+        ended: T = stop.value
+        return ended
+
+
+def stopped(steps: Steps[Any], after: int) -> Steps[bool]:
+    """The body, closed at its request number `after`; whether it had not ended by then."""
+    try:
+        request = next(steps)
+        for _ in range(after):
+            request = steps.send((yield request))
+    except StopIteration:
+        return False
+    finally:
+        steps.close()
+    return True
