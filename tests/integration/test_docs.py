@@ -44,6 +44,21 @@ def test_the_first_block_of_the_readme_prints_what_it_says(tmp_path: Path) -> No
     assert (tmp_path / "memory.db").exists()
 
 
+def test_time_travel_prints_what_the_page_says(tmp_path: Path) -> None:
+    """The fork of docs/time-travel.md, in an empty folder."""
+    page = "docs/time-travel.md"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocks(page, "python")[0]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert done.stdout == next(block for block in blocks(page, "") if block.startswith("on this line"))
+
+
 def test_the_memory_in_contributing_works() -> None:
     """One class with recall and remember, as the page shows it."""
     from datetime import UTC, datetime
@@ -60,7 +75,7 @@ def test_the_memory_in_contributing_works() -> None:
     assert "Hurray!" in context.messages[-1].text
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/time-travel.md"])
 def test_links_lead_somewhere(document: str) -> None:
     """Relative links name files of the repository."""
     for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / document).read_text(encoding="utf-8")):
