@@ -26,14 +26,25 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory.memories.entity import EntityMemory
-from graph_memory.memories.entity_naming import normalised
+from graph_memory import EntityMemory
+from graph_memory.memories.entity.naming import normalised
 from graph_memory.steps import run
 from graph_memory.types import Scope, Turn
 
 SCOPE = Scope(user_id="bench", thread_id="t")
 SAID = datetime(2024, 3, 6, 12, tzinfo=UTC)
-CASES = Path(__file__).with_name("entities.json")
+CASES = ("entities.json", "entities_second.json")
+HALVES = ("development", "held-out", "second development", "second held-out")
+
+
+def cases() -> dict[str, list[dict[str, Any]]]:
+    """Changes and distractors, of both files."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in CASES:
+        data = json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+        for kind, some in data.items():
+            found.setdefault(kind, []).extend(some)
+    return found
 
 
 class PerfectModel:
@@ -93,13 +104,13 @@ def judged(case: Mapping[str, Any], memory: EntityMemory, *, is_change: bool) ->
 def table(title: str, cases: Iterable[Mapping[str, Any]], judge: Any, *, show: bool) -> None:
     """Prints the rates of each half."""
     cases = list(cases)
-    for half in ("development", "held-out"):
+    for half in HALVES:
         mine = [case for case in cases if case["half"] == half]
         verdicts = [judge(case) for case in mine]
         counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(sorted(verdicts))}
         told = ", ".join(f"{verdict} {count} ({100 * count / len(mine):.0f} %)" for verdict, count in counts.items())
-        print(f"{title:<28}{half:<14}{len(mine):>4}   {told}")
-        if show and half == "development":
+        print(f"{title:<28}{half:<20}{len(mine):>4}   {told}")
+        if show and half.endswith("development"):
             for case, verdict in zip(mine, verdicts, strict=True):
                 if verdict not in ("recognised", "kept"):
                     print(f"    {verdict}: {case['before']} | {case['said']}")
@@ -111,7 +122,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="list the failures of the development half")
     parser.add_argument("--model", help="a model's name for init_chat_model, measured instead of the rules")
     arguments = parser.parse_args()
-    data = json.loads(CASES.read_text(encoding="utf-8"))
+    data = cases()
     memory, way = EntityMemory(arguments.model), arguments.model or "rules"
     for name, is_change in (("changes", True), ("distractors", False)):
         table(

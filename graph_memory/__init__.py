@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from graph_memory.memories.compression import CompressionPreview as CompressionPreview
     from graph_memory.memories.compression import Compressions as Compressions
     from graph_memory.memories.conversation import conversation_memory as conversation_memory
+    from graph_memory.memories.entity import EntityAnalytics as EntityAnalytics
+    from graph_memory.memories.entity import EntityFact as EntityFact
     from graph_memory.memories.entity import EntityMemory as EntityMemory
+    from graph_memory.memories.entity import EntityView as EntityView
     from graph_memory.memories.everywhere import asearch as asearch
     from graph_memory.memories.everywhere import search as search
     from graph_memory.memories.key_value import KeyValueMemory as KeyValueMemory
@@ -105,7 +108,7 @@ _HOMES = {
     "memories.buffer": ["BufferMemory"],
     "memories.compression": ["Compression", "CompressionPreview", "Compressions"],
     "memories.conversation": ["conversation_memory"],
-    "memories.entity": ["EntityMemory"],
+    "memories.entity": ["EntityAnalytics", "EntityFact", "EntityMemory", "EntityView"],
     "memories.everywhere": ["asearch", "search"],
     "memories.key_value": ["KeyValueMemory"],
     "memories.preserving": ["PreserveRules"],

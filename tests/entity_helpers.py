@@ -9,9 +9,8 @@ from typing import Any
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from graph_memory import Query, Scope, Section, Turn
-from graph_memory.memories.entity import EntityMemory
-from graph_memory.memories.entity_fold import EntityView
+from graph_memory import EntityMemory, Query, Scope, Section, Turn
+from graph_memory.memories.entity import EntityView
 from graph_memory.steps import run
 from tests.fakes import words_counter
 

@@ -96,14 +96,12 @@ def _affordable(spans: Sequence[Span], order: Sequence[int], room: int) -> list[
 
 def _joined(text: str, spans: Sequence[Span], chosen: Sequence[int]) -> str:
     """The chosen pieces in their order, with an ellipsis for each gap: on the line that goes on, or before a new one."""
-    parts, reached = [], 0
+    joined, reached = "", 0
     for index in chosen:
         start, end = spans[index]
         if start > reached:
-            begins_line = parts and text[:start].rstrip(" \t").endswith("\n")
-            parts[-1:] = [parts[-1].rstrip()] if parts else []
-            parts.append(f"\n{ELLIPSIS} " if begins_line else f" {ELLIPSIS} " if parts else f"{ELLIPSIS} ")
-        parts.append(text[start:end])
+            begins_line = text[:start].rstrip(" \t").endswith("\n")
+            joined = f"{joined.rstrip()}\n{ELLIPSIS} " if joined and begins_line else f"{joined.rstrip()} {ELLIPSIS} "
+        joined += text[start:end]
         reached = end
-    end_mark = f" {ELLIPSIS}" if text[reached:].strip() else ""
-    return "".join(parts).rstrip() + end_mark
+    return joined.strip() + (f" {ELLIPSIS}" if text[reached:].strip() else "")

@@ -15,10 +15,10 @@ from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp
 
 from graph_memory.context.tiers import TierChange
 from graph_memory.context.tokens import token_counter
-from graph_memory.lifecycle.accesses import Access, accesses_beside, accesses_in
 from graph_memory.lifecycle.plans import Space, merged_memo, plan_of, to_condense
 from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules, Merged, Namespace, SpacePlan
 from graph_memory.lifecycle.writing import written
+from graph_memory.memories.accesses import Access, accesses_beside, accesses_in
 from graph_memory.memories.episodes import Keeper, episodes_beside
 from graph_memory.memories.listing import listed
 from graph_memory.memories.ranked import forget_notes

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import Item, SearchOp
 
 from graph_memory.context.links import Marks, links_between, marked, name_marks
+from graph_memory.context.notes import Note
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
 from graph_memory.memories.records import memos_in
-from graph_memory.memories.searching import QUERY_CHARACTERS, Found, carries, searching
+from graph_memory.memories.replaced import is_on_a_shelf, without_replaced
+from graph_memory.memories.searching import QUERY_CHARACTERS, Found, carries
 from graph_memory.memories.short_term import short_term
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps, arun, run
@@ -41,8 +43,9 @@ def search(
 ) -> list[Found]:
     """Looks through everything that is remembered in a scope, whichever memory keeps it.
 
-    Where the scope names a thread, its archived turns are looked through too. What shares an entity, a name, a message or a
-    turn with something else that was found says so in its `links`.
+    Where the scope names a thread, its archived turns are looked through too. Values that were replaced or deleted, or have
+    expired, are not found. What shares an entity, a name, a message or a turn with something else that was found says so in its
+    `links`.
 
     Args:
         scope: whose memory.
@@ -88,7 +91,7 @@ def _looking(
     if wanted is None or "message" in wanted:
         thread = yield from short_term(scope, messages, now)
     if not text.strip():
-        found = yield from searching(prefix, "", limit=limit, filter=filter, kinds=wanted)
+        found = yield from _listing(scope, prefix, limit, filter, wanted, now)
         return with_links([*found, *_listed(thread, {one.memo.source for one in found}, filter)][:limit])
     text = text[:QUERY_CHARACTERS]
     condition = {"metadata": dict(filter)} if filter else None
@@ -99,12 +102,47 @@ def _looking(
     inside += [item for item in thread if item.value["source"] not in known]
     noted = [(item, note) for item in inside if carries(item, filter) and (note := note_in(item)) is not None]
     noted = [(item, note) for item, note in noted if wanted is None or item.value.get("kind") in wanted]
+    noted = yield from _holding(scope, noted, now)
     if not noted:
         return []
     notes = [note for _, note in noted]
     corpus = Corpus(years=tuple(sorted({date.fromordinal(note.day).year for note in notes})), today=now.toordinal())
     corpus = corpus_of(corpus, getattr(items, "statistics", None), read_question(text, corpus), notes)
     return with_links(ranked(noted, text, corpus, RankingWeights(), limit))
+
+
+def _listing(
+    scope: Scope,
+    prefix: tuple[str, ...],
+    limit: int,
+    filter: Mapping[str, Any] | None,
+    wanted: set[str] | None,
+    now: datetime,
+) -> Steps[list[Found]]:
+    """The first `limit` memos that the store lists; what is no memo lies between them, so it is asked page by page."""
+    found, offset, page = list[Found](), 0, max(limit, _POOL)
+    while len(found) < limit:
+        [items] = yield StoreOps([SearchOp(prefix, limit=page, offset=offset, refresh_ttl=False)])
+        listed = [
+            Found(memo, 0.0, {})
+            for item, memo in memos_in(items)
+            if item.namespace[: len(prefix)] == prefix
+            and carries(item, filter)
+            and (wanted is None or memo.kind in wanted)
+        ]
+        found += yield from without_replaced(scope, listed, now)
+        offset += page
+        if len(items) < page:
+            break
+    return found[:limit]
+
+
+def _holding(scope: Scope, noted: list[tuple[Item, Note]], now: datetime) -> Steps[list[tuple[Item, Note]]]:
+    """Without values of key-value memory that hold no longer: before the ranking, so that they take nobody's place."""
+    values = memos_in(item for item, _ in noted if is_on_a_shelf(item))
+    holding = yield from without_replaced(scope, [Found(memo, 0.0, {}) for _, memo in values], now)
+    gone = {memo.id for _, memo in values} - {one.memo.id for one in holding}
+    return [(item, note) for item, note in noted if item.key not in gone or not is_on_a_shelf(item)]
 
 
 def _listed(items: Iterable[Item], known: set[str], filter: Mapping[str, Any] | None) -> list[Found]:

@@ -88,6 +88,10 @@ class KeyValueMemory(KeyedValues):
         yield StoreOps(_indexed_once(puts))
         return None
 
+    def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
+        """Nothing: all that it learns is in the store."""
+        return None
+
     def _learnt(
         self, shelf: Shelf, turn: Turn, message: BaseMessage, pairs: Iterable[tuple[str, str | None]], place: int
     ) -> list[PutOp]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from langgraph.store.base import SearchOp
+from langgraph.store.base import Item, SearchOp
 
 from graph_memory.memories.searching import Found
 from graph_memory.memories.shelf import KIND, PAGE, key_place, newest_first, shelf_place
@@ -33,6 +33,11 @@ def without_replaced(scope: Scope, found: Sequence[Found], now: datetime) -> Ste
         if versions and versions[0].memo is not None and versions[0].holds_at(now):
             holding.add(versions[0].memo.id)
     return [one for one in found if one.memo.id not in places or one.memo.id in holding]
+
+
+def is_on_a_shelf(item: Item) -> bool:
+    """Whether an item lies where key-value memory keeps values; its own value need not be decoded for that."""
+    return item.namespace[-1].startswith("key:")
 
 
 def _place(scope: Scope, memo: Memo) -> tuple[str, ...]:

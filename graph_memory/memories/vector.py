@@ -35,6 +35,7 @@ from graph_memory.steps import Call, Steps, StoreOps, arun, run
 from graph_memory.types import Memo, Query, Scope, Section, TokenCounter, Turn
 
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
     from langgraph.store.base import BaseStore
 
 logger = logging.getLogger("graph_memory")
@@ -125,8 +126,7 @@ class VectorMemory(Memory):
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Stores one memo per message of the turn, and tells the memo before what followed it."""
-        turn = turn.untold()
-        spoken = [m for m in turn.messages if is_spoken(m) and m.type in self.roles]
+        turn, spoken = turn.untold(), self._spoken(turn)
         if not spoken:
             return None
         where, seq = namespace(turn.scope, self.name), int(turn.state.get("seq", 0))
@@ -145,7 +145,15 @@ class VectorMemory(Memory):
         yield StoreOps(puts)
         if (keeper := self.keeper(turn.scope, counter=turn.counter)) is not None:
             yield from keeper.after(turn, answers[1], memos)
-        return {"seq": seq + len(memos), "last": memos[-1].id}
+        return self.state_after(turn)
+
+    def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
+        """How many messages were remembered, and the id of the last one's memo."""
+        spoken = self._spoken(turn)
+        if not spoken:
+            return None
+        last = memo_id(turn.stem, spoken[-1].id or "", self.name)
+        return {"seq": int(turn.state.get("seq", 0)) + len(spoken), "last": last}
 
     def search(
         self,
@@ -182,6 +190,9 @@ class VectorMemory(Memory):
         return Keeper(
             namespace(scope, self.name), self.name, self.episodes, counter or token_counter(), self.ttl_minutes
         )
+
+    def _spoken(self, turn: Turn) -> list[BaseMessage]:
+        return [m for m in turn.untold().messages if is_spoken(m) and m.type in self.roles]
 
     def _search(
         self,

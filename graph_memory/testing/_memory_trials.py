@@ -1,4 +1,4 @@
-"""What a memory's conformance checks are written in: a memory at a store in either mode, what it is told, and stand-ins that fail."""
+"""What a memory's conformance checks are written in: a memory at a store, what it is told, and stand-ins that fail."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Trial:
         given: dict[str, Any] = {"scope": self.scope, "text": self.sample.question, "messages": (human,), **more}
         given |= {"overflowed": 0} if self.memory.feeds == "overflow" else {}
         return Query(
-            turn_id="question", budget_tokens=4000, counter=COUNTER, now=NOW + timedelta(hours=1),
+            turn_id="question", budget_tokens=4000, counter=COUNTER, now=NOW + timedelta(minutes=1),
             is_whole=False, state=state, history_tokens=2000, **given,
         )  # fmt: skip
 
@@ -145,7 +145,8 @@ class Trial:
     async def records(self) -> Records:
         """All that the store holds."""
         listing = [SearchOp((), limit=10_000)]
-        [items] = self.store.batch(listing) if self.mode == "sync" else await self.store.abatch(listing)
+        found: list[Any] = self.store.batch(listing) if self.mode == "sync" else await self.store.abatch(listing)
+        [items] = found
         return {(tuple(item.namespace), item.key): item.value for item in items}
 
 

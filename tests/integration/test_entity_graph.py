@@ -14,9 +14,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import RetryPolicy
 
-from graph_memory import BufferMemory, Scope, forget, open_store
-from graph_memory.memories.entity import EntityMemory
-from graph_memory.memories.entity_fold import EntityView
+from graph_memory import BufferMemory, EntityMemory, Scope, forget, open_store
+from graph_memory.memories.entity import EntityView
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.extract.entities import extract_entities
-from graph_memory.extract.entity_schema import ExtractedEntities, ExtractedEntity, ExtractedFact, extractions
-from graph_memory.extract.entity_values import NAME_CHARACTERS, EntityRules, Extraction, Told, readable_name
-from graph_memory.memories.entity_naming import Register, could_mean, normalised
+from graph_memory.extract.entities.extraction import extract_entities
+from graph_memory.extract.entities.schema import ExtractedEntities, ExtractedEntity, ExtractedFact, extractions
+from graph_memory.extract.entities.values import NAME_CHARACTERS, EntityRules, Extraction, Told, readable_name
+from graph_memory.memories.entity.naming import Register, could_mean, normalised
 from tests.strategies import texts
 
 WEDNESDAY = datetime(2024, 3, 6, tzinfo=UTC)

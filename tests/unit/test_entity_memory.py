@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import Turn, open_store
-from graph_memory.memories.entity import EntityMemory
+from graph_memory import EntityMemory, Turn, open_store
 from graph_memory.steps import StoreOps, run
 from tests.entity_helpers import ADA, DAY, LATER, Reader, current, known, recalled, tell, turn
 

@@ -10,8 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import ConfigurationError, ModelError, Scope, Turn, forget, open_store, search
-from graph_memory.memories.entity import EntityMemory
+from graph_memory import ConfigurationError, EntityMemory, ModelError, Scope, Turn, forget, open_store, search
 from graph_memory.steps import Generate, arun, run
 from tests.entity_helpers import ADA, DAY, Reader, asked, current, known, recalled, tell, turn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import BufferMemory, Found, Scope, Turn, VectorMemory, asearch, search
+from graph_memory import BufferMemory, Found, KeyValueMemory, Scope, Turn, VectorMemory, asearch, search
 from graph_memory.steps import run
 from tests.said import ADA, NOW, STORES, ago, said, store_of, tell, two_sessions
 
@@ -111,3 +112,36 @@ def test_relative_times_are_read_against_the_present():
     ]
     [cake] = VectorMemory().search(ADA, "What did we eat 20 days ago?", store=store, limit=1)
     assert cake.memo.text == "We ate cake."
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("query", ["What colour do I like?", ""])
+def test_values_that_hold_no_longer_are_not_found(kind: str, way: str, query: str):
+    """Replaced, deleted or expired: of key-value memory only what holds now is found, searched for or listed."""
+    ada = Scope("ada")
+    clock = iter([NOW, NOW + timedelta(hours=1)])
+    with store_of(kind) as store:
+        memory = KeyValueMemory(versions=3, clock=lambda: next(clock, datetime.now(UTC)))
+        memory.set(ada, "colour I like", "red", store=store)
+        memory.set(ada, "colour I like", "green", store=store)
+        memory.set(ada, "colour of the house", "white", store=store)
+        memory.delete(ada, "colour of the house", store=store)
+        memory.set(ada, "colour for today", "blue", store=store, ttl_seconds=0.001)
+        time.sleep(0.01)
+        texts = [one.memo.text for one in found(store, query, way, ada)]
+
+    assert texts == ["colour I like: green"]
+
+
+def test_a_listing_is_not_crowded_out_by_what_is_no_memo():
+    """Archives, slots of commits and values that hold no longer take nobody's place."""
+    store, ada = InMemoryStore(), Scope("ada", "t")
+    archived(store, *([said(f"Line {i}.", NOW, f"l{i}")] for i in range(150)))
+    for i in range(120):
+        KeyValueMemory().set(ada, "language", f"Esperanto {i}", store=store)
+    tell(store, [[said("My dog Rex is ill.", NOW, "h1")]])
+
+    texts = [one.memo.text for one in found(store, "", scope=Scope("ada"), limit=2)]
+
+    assert sorted(texts) == ["My dog Rex is ill.", "language: Esperanto 119"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graph_memory.context.words import terms
-from graph_memory.memories.entity_fold import EntityFact, EntityView
+from graph_memory.memories.entity.fold import EntityFact, EntityView
 
 _PHRASES = {
     "employer": "works at {}", "home": "lives in {}", "partner": "is with {}", "age": "is {} years old", "job": "works as {}",

@@ -17,9 +17,9 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph.store.base import GetOp, Item, PutOp
 
-from graph_memory.extract.entity_values import VALUE_CHARACTERS, Claim, Extraction, cleaned
-from graph_memory.memories.entity_naming import Named, Register, could_mean, is_kin, keys_of
-from graph_memory.memories.entity_places import entity_place
+from graph_memory.extract.entities.values import VALUE_CHARACTERS, Claim, Extraction, cleaned
+from graph_memory.memories.entity.naming import Named, Register, could_mean, is_kin, keys_of
+from graph_memory.memories.entity.places import entity_place
 from graph_memory.memories.records import clip_end, memo_id, stored
 from graph_memory.messages import said_at, speaker_of, text_of
 from graph_memory.namespaces import namespace

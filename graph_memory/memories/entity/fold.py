@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from graph_memory.memories.entity_naming import is_kin, normalised
+from graph_memory.memories.entity.naming import is_kin, normalised
 from graph_memory.types import Memo
 
 UNKNOWN = "concept"

@@ -2,16 +2,16 @@
 
 People, organisations, places, e-mail addresses, phone numbers, urls, dates, whatever a user gives patterns for, and
 simple facts in English. Other languages give addresses, numbers, and names that a user lists; nothing is guessed.
-Questions, hypotheses, quotations and fiction are not believed. A model gives the same values by `entity_schema`. Rules
+Questions, hypotheses, quotations and fiction are not believed. A model gives the same values by `schema`. Rules
 are a beginning, not a reader: of changes worded in ways that they were not written for they recognise about a third,
 and about one statement in ten that changes nothing is taken for a change (`benchmarks/entities.py`).
 """
 
 from __future__ import annotations
 
-from graph_memory.extract.entity_claims import claims_in
-from graph_memory.extract.entity_names import names_in
-from graph_memory.extract.entity_values import TEXT_CHARACTERS, EntityRules, Extraction, Told
+from graph_memory.extract.entities.claims import claims_in
+from graph_memory.extract.entities.names import names_in
+from graph_memory.extract.entities.values import TEXT_CHARACTERS, EntityRules, Extraction, Told
 
 
 def extract_entities(told: Told, rules: EntityRules | None = None) -> Extraction:

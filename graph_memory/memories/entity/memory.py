@@ -1,8 +1,8 @@
 """Entity memory: the people, organisations, places and things that a conversation speaks of, and what holds of them now.
 
-What lasts is immutable memos under each entity (`entity_records.py`); an entity is what they say, folded when it is
-read (`entity_fold.py`), so a changed fact is never shown as current and stays readable as history. Names lead to
-entities by key (`entity_naming.py`); nothing is listed to answer a question. Without a model, rules read English;
+What lasts is immutable memos under each entity (`records.py`); an entity is what they say, folded when it is
+read (`fold.py`), so a changed fact is never shown as current and stays readable as history. Names lead to
+entities by key (`naming.py`); nothing is listed to answer a question. Without a model, rules read English;
 with one, structured output, one call per batch of messages.
 """
 
@@ -19,15 +19,15 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from graph_memory import prompts
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.errors import ConfigurationError
-from graph_memory.extract.entities import extract_entities
-from graph_memory.extract.entity_schema import ExtractedEntities, batches, extractions, listed
-from graph_memory.extract.entity_values import TEXT_CHARACTERS, EntityRules, Extraction, Told
+from graph_memory.extract.entities.extraction import extract_entities
+from graph_memory.extract.entities.schema import ExtractedEntities, batches, extractions, listed
+from graph_memory.extract.entities.values import TEXT_CHARACTERS, EntityRules, Extraction, Told
 from graph_memory.memories.base import Memory
-from graph_memory.memories.entity_fold import EntityView
-from graph_memory.memories.entity_lines import EntityAnalytics, analytics_of, chosen, incoming, line_of, mermaid_of
-from graph_memory.memories.entity_naming import Register, keys_of
-from graph_memory.memories.entity_places import name_puts
-from graph_memory.memories.entity_reading import (
+from graph_memory.memories.entity.fold import EntityView
+from graph_memory.memories.entity.lines import EntityAnalytics, analytics_of, chosen, incoming, line_of, mermaid_of
+from graph_memory.memories.entity.naming import Register, keys_of
+from graph_memory.memories.entity.places import name_puts
+from graph_memory.memories.entity.reading import (
     all_entities,
     asked_by,
     keys_in,
@@ -37,7 +37,7 @@ from graph_memory.memories.entity_reading import (
     meant,
     mention_scores,
 )
-from graph_memory.memories.entity_records import (
+from graph_memory.memories.entity.records import (
     Reading,
     Writer,
     indexed_once,
@@ -152,8 +152,7 @@ class EntityMemory(Memory):
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Reads the turn's messages and keeps what they say; messages that were read before are left alone."""
-        spoken = [message for message in turn.messages if self._is_read(message)]
-        seq = int(turn.state.get("seq", 0))
+        spoken, seq = self._spoken(turn), int(turn.state.get("seq", 0))
         if not spoken:
             return None
         items = yield StoreOps([receipt_get(turn.scope, self.name, turn.root, message) for message in spoken])
@@ -164,7 +163,12 @@ class EntityMemory(Memory):
             writer = Writer(turn, self.name, self._types, register, self.relationship_tracking)
             puts = [put for reading, one in zip(readings, found, strict=True) for put in writer.puts(reading, one)]
             yield StoreOps(indexed_once([*puts, *name_puts(turn.scope, self.name, register.added)]))
-        return {"seq": seq + len(spoken)}
+        return self.state_after(turn)
+
+    def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
+        """How many messages were read."""
+        spoken = self._spoken(turn)
+        return {"seq": int(turn.state.get("seq", 0)) + len(spoken)} if spoken else None
 
     def entities(self, scope: Scope, *, store: BaseStore) -> list[EntityView]:
         """Every entity of a scope, the most important first.
@@ -270,6 +274,9 @@ class EntityMemory(Memory):
 
     def _room(self, taken: int) -> int:
         return min(self.neighbours, max(0, self.limit - taken))
+
+    def _spoken(self, turn: Turn) -> list[BaseMessage]:
+        return [message for message in turn.messages if self._is_read(message)]
 
     def _is_read(self, message: BaseMessage) -> bool:
         is_person = message.additional_kwargs.get("role") == "person"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from graph_memory.extract.entity_lists import KIN as RELATIONS
-from graph_memory.extract.entity_text import NAME, WORD
+from graph_memory.extract.entities.lists import KIN as RELATIONS
+from graph_memory.extract.entities.text import NAME, WORD
 
 KIN = "|".join(sorted(RELATIONS, key=len, reverse=True))
 SHORT_NAME = rf"{WORD}(?:\s+{WORD}){{0,2}}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from graph_memory.context.words import STOP_WORDS
-from graph_memory.extract.entity_lists import FIRST_NAMES, HONORIFICS, NOT_NAMES, PLACES, words
+from graph_memory.extract.entities.lists import FIRST_NAMES, HONORIFICS, NOT_NAMES, PLACES, words
 
 SENTENCE_CHARACTERS = 500
 """A longer sentence is a list or a log: its names are read, its claims are not."""

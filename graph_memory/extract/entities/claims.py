@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from graph_memory.extract.entity_grammar import ALSO_KNOWN, APPOSED, I_AM, IS_KIN, MY_NAME, NAMED_KIN, SUBJECT
-from graph_memory.extract.entity_lists import (
+from graph_memory.extract.entities.grammar import ALSO_KNOWN, APPOSED, I_AM, IS_KIN, MY_NAME, NAMED_KIN, SUBJECT
+from graph_memory.extract.entities.lists import (
     DEPARTMENTS,
     KIN,
     OCCUPATIONS,
@@ -22,11 +22,11 @@ from graph_memory.extract.entity_lists import (
     TOOLS,
     words,
 )
-from graph_memory.extract.entity_moods import holds_from, is_meant, is_over, is_setting, is_supposed, stated
-from graph_memory.extract.entity_names import type_of
-from graph_memory.extract.entity_rules import CLAUSE_RULES, SENTENCE_RULES, Rule
-from graph_memory.extract.entity_text import HONORIFIC, SENTENCE_CHARACTERS, clauses, plain, sentences, trimmed
-from graph_memory.extract.entity_values import VALUE_CHARACTERS, Claim, Told, cleaned, readable_name
+from graph_memory.extract.entities.moods import holds_from, is_meant, is_over, is_setting, is_supposed, stated
+from graph_memory.extract.entities.names import type_of
+from graph_memory.extract.entities.rules import CLAUSE_RULES, SENTENCE_RULES, Rule
+from graph_memory.extract.entities.text import HONORIFIC, SENTENCE_CHARACTERS, clauses, plain, sentences, trimmed
+from graph_memory.extract.entities.values import VALUE_CHARACTERS, Claim, Told, cleaned, readable_name
 
 _OTHER_SUBJECT = re.compile(
     r"^(?:the|a|an|my|our|your|his|her|their|its|this|that|these|those|some|it|there|you|they|who|which|everyone|people)\b"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graph_memory.extract.entity_lists import FIRST_NAMES, NOT_NAMES, ORGANISATION_WORDS, PLACES
-from graph_memory.extract.entity_text import HONORIFIC, NAME, plain, sentences, trimmed
-from graph_memory.extract.entity_values import EntityRules, Mentioned, readable_name
+from graph_memory.extract.entities.lists import FIRST_NAMES, NOT_NAMES, ORGANISATION_WORDS, PLACES
+from graph_memory.extract.entities.text import HONORIFIC, NAME, plain, sentences, trimmed
+from graph_memory.extract.entities.values import EntityRules, Mentioned, readable_name
 
 EMAIL = r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
 PHONE = r"(?<![\w.+])\+?\d(?:[\s()./-]{0,2}\d){6,14}(?![\w-])"

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-from graph_memory.extract.entity_lists import HONORIFICS, KIN, NICKNAMES, ORGANISATION_WORDS, words
+from graph_memory.extract.entities.lists import HONORIFICS, KIN, NICKNAMES, ORGANISATION_WORDS, words
 
 SAME_RATIO = 92.0
 """rapidfuzz ratio (0–100) from which two long names of things are spellings of one."""

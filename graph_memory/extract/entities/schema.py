@@ -1,4 +1,4 @@
-"""What a chat model is asked to read out of messages, and its answer turned into the values of `entity_values`. Pure.
+"""What a chat model is asked to read out of messages, and its answer turned into the values of `values`. Pure.
 
 A model's answer is untrusted: names are cleaned and clipped, types that nobody asked for and messages that do not
 exist are dropped, dates that are none are ignored.
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 
 from pydantic import BaseModel, Field
 
-from graph_memory.extract.entity_values import (
+from graph_memory.extract.entities.values import (
     VALUE_CHARACTERS,
     Claim,
     Extraction,

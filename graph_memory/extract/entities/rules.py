@@ -1,4 +1,4 @@
-"""The rules by which claims are read: one pattern a way of saying something. Data; `entity_claims` applies them.
+"""The rules by which claims are read: one pattern a way of saying something. Data; `claims` applies them.
 
 `S` stands for a subject with what stands before its verb, `V` for a name, `POSS` for an owner. A rule's `tense` says
 what its verb means: a "state" holds while it is in the present, an "event" made it so, an "end" made it so no longer.
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from graph_memory.extract.entity_grammar import (
+from graph_memory.extract.entities.grammar import (
     AUX,
     BACK,
     BOSS,
@@ -28,9 +28,9 @@ from graph_memory.extract.entity_grammar import (
     S,
     V,
 )
-from graph_memory.extract.entity_lists import DIETS, PARTNERS
-from graph_memory.extract.entity_names import DATE, EMAIL, PHONE
-from graph_memory.extract.entity_text import NAME
+from graph_memory.extract.entities.lists import DIETS, PARTNERS
+from graph_memory.extract.entities.names import DATE, EMAIL, PHONE
+from graph_memory.extract.entities.text import NAME
 
 Tense = Literal["state", "event", "end"]
 

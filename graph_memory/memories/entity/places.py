@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.store.base import Item, PutOp
 
-from graph_memory.memories.entity_naming import Named
+from graph_memory.memories.entity.naming import Named
 from graph_memory.namespaces import label, namespace
 from graph_memory.types import Scope
 

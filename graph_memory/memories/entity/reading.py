@@ -16,11 +16,11 @@ from langgraph.store.base import GetOp, Item, SearchOp
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.words import STOP_WORDS, segments
-from graph_memory.extract.entity_lists import KIN, NICKNAMES, words
-from graph_memory.memories.entity_fold import EntityView, folded
-from graph_memory.memories.entity_naming import Named, normalised
-from graph_memory.memories.entity_places import entity_place, name_key, name_place, named_in, names_place
-from graph_memory.memories.entity_records import MENTION
+from graph_memory.extract.entities.lists import KIN, NICKNAMES, words
+from graph_memory.memories.entity.fold import EntityView, folded
+from graph_memory.memories.entity.naming import Named, normalised
+from graph_memory.memories.entity.places import entity_place, name_key, name_place, named_in, names_place
+from graph_memory.memories.entity.records import MENTION
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
 from graph_memory.memories.records import memos_in
 from graph_memory.memories.searching import QUERY_CHARACTERS, Found

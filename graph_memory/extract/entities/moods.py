@@ -9,7 +9,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from graph_memory.context.times import DAYS, absolute_times, relative_times
-from graph_memory.extract.entity_rules import Rule
+from graph_memory.extract.entities.rules import Rule
 
 _SUPPOSED = re.compile(
     r"\b(?:if|unless|whether|in case|as if|as though|wish(?:es|ed)?|would|could|should|might|maybe|perhaps|possibly|probably"
