@@ -1,6 +1,6 @@
 """How many changed facts does entity memory recognise without a model, and how many does it change wrongly?
 
-    python -m benchmarks.entities [--show]
+    python -m benchmarks.entities [--show | --speed]
 
 `entities.json` beside this file holds statements that establish a fact, and rewordings that change it ("I've left
 Acme, starting at Globex Monday") or must not ("I visited Globex yesterday"), in two halves. The rules were written with
@@ -26,6 +26,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.store.memory import InMemoryStore
 
+from benchmarks.entity_speed import print_speed
 from graph_memory import EntityMemory
 from graph_memory.memories.entity.naming import normalised
 from graph_memory.steps import run
@@ -121,7 +122,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--show", action="store_true", help="list the failures of the development half")
     parser.add_argument("--model", help="a model's name for init_chat_model, measured instead of the rules")
+    parser.add_argument("--speed", action="store_true", help="measure how long remembering and recall take instead")
     arguments = parser.parse_args()
+    if arguments.speed:
+        print_speed()
+        return
     data = cases()
     memory, way = EntityMemory(arguments.model), arguments.model or "rules"
     for name, is_change in (("changes", True), ("distractors", False)):

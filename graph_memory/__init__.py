@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graph_memory.checkpoints import open_checkpointer as open_checkpointer
+    from graph_memory.configured import attach_from as attach_from
+    from graph_memory.configured import memories_from as memories_from
     from graph_memory.context.calibration import CalibratedCounter as CalibratedCounter
     from graph_memory.context.calibration import Calibration as Calibration
     from graph_memory.context.complexity import ComplexityEstimate as ComplexityEstimate
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from graph_memory.context.complexity import estimate_complexity as estimate_complexity
     from graph_memory.context.costs import Price as Price
     from graph_memory.context.costs import Usage as Usage
+    from graph_memory.context.links import context_links as context_links
     from graph_memory.context.tokens import counter_from as counter_from
     from graph_memory.context.tokens import token_counter as token_counter
     from graph_memory.context.workspaces import Workspace as Workspace
@@ -81,9 +84,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "checkpoints": ["open_checkpointer"],
+    "configured": ["attach_from", "memories_from"],
     "context.calibration": ["CalibratedCounter", "Calibration"],
     "context.complexity": ["ComplexityEstimate", "ComplexityRules", "estimate_complexity"],
     "context.costs": ["Price", "Usage"],
+    "context.links": ["context_links"],
     "context.tokens": ["counter_from", "token_counter"],
     "context.workspaces": ["Workspace"],
     "errors": [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graph_memory import checkpoints, stores
 from graph_memory.checkpoints import open_checkpointer
 from graph_memory.stores import open_store
-from graph_memory.urls import Opening, check_options
+from graph_memory.urls import Opening, check_options, parse
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -32,22 +32,25 @@ class Memory:
 def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[Memory]:
     """The store and the checkpointer that a url names, for a `with` or an `async with` block.
 
-    A SQLite file holds both. In a `with` block the checkpointer serves graphs that are invoked, in an `async with` block
-    graphs that are awaited; the store serves both in either.
+    A SQLite file, a Postgres database or a Redis holds both. In a `with` block the checkpointer serves graphs that are
+    invoked, in an `async with` block graphs that are awaited; the store serves both in either.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block).
+        url: as in `open_store`.
         embed: as in `open_store`.
         options: those of `open_store` and of `open_checkpointer`.
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong.
-        StoreError: on entering the block, when the file is foreign, damaged or cannot be written.
+        MissingExtraError: the packages that this kind of url needs are not installed.
+        StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
-    check_options(options, stores.OPTIONS | checkpoints.OPTIONS, "open_memory")
+    scheme = parse(url).scheme
+    for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS[scheme]
+    check_options(options, for_store | for_checkpointer, "open_memory")
     return _Memories(
-        open_store(url, embed=embed, **{k: v for k, v in options.items() if k in stores.OPTIONS}),
-        open_checkpointer(url, **{k: v for k, v in options.items() if k in checkpoints.OPTIONS}),
+        open_store(url, embed=embed, **{k: v for k, v in options.items() if k in for_store}),
+        open_checkpointer(url, **{k: v for k, v in options.items() if k in for_checkpointer}),
     )
 
 

@@ -38,13 +38,20 @@ PREFERENCES = (
 )
 """Asks for preferences in a turn; the known ones stand in the first block, the turn in the second."""
 
+IMPORTANCE = (
+    "You judge how much each message of a conversation will matter to the assistant months later. Give every message, by "
+    "the number before it, an importance from 0 to 1: about 0.1 for greetings, thanks and small talk, 0.3 for questions and "
+    "passing remarks, 0.5 for plain statements, 0.7 for facts about people, plans and preferences, 0.9 for decisions, "
+    "promises, deadlines, health, and what somebody asks to be remembered. " + DATA_RULE
+)
+"""For `VectorMemory(importance_model=…)`; the messages stand in one block, with numbers."""
 
 SUMMARY_PROMPT = (
-    "You keep the running summary of a conversation, for the assistant who carries it on without seeing it again. Merge what is new"
-    " into the summary so far, oldest first. Keep what the user wants done and what is settled of it, decisions with their reasons,"
-    " names, numbers, dates, open questions, and errors that are not solved. What was changed later is told as it now stands. Leave"
-    " out greetings and repetitions, add nothing that was not said. Plain sentences in the language of the conversation, no"
-    " preamble."
+    "You keep the running summary of a conversation, for the assistant who carries it on without seeing it again. Merge "
+    "what is new into the summary so far, oldest first. Keep what the user wants done and what is settled of it, decisions "
+    "with their reasons, names, numbers, dates, open questions, and errors that are not solved. What was changed later is "
+    "told as it now stands. Leave out greetings and repetitions, add nothing that was not said. Plain sentences in the "
+    "language of the conversation, no preamble."
 )
 """For `SummaryMemory`; how long it may be, and the rule about data, are added."""
 

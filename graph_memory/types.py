@@ -168,6 +168,7 @@ class Snippet:
         message: the message itself, in history sections only.
         importance: how much it matters by itself, 0–1; a workspace's policy weighs it.
         tier: which part of a workspace's budget it draws on; "" is its memory's.
+        marks: what it shares with others beside its words and messages, such as its turn; see `graph_memory.context.links`.
     """
 
     text: str
@@ -184,6 +185,7 @@ class Snippet:
     message: BaseMessage | None = None
     importance: float = 0.5
     tier: str = ""
+    marks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +354,7 @@ class Turn:
         state: this memory's own part of the thread's `memory` channel.
         turn_id: id of the human message of the turn that is over; "" when unknown.
         share_tokens: how much of the budget this memory can have by its weight and bounds; 0 when unknown.
+        shown: this memory's lines in the context that the turn began with; empty when that context is not known any more.
     """
 
     scope: Scope
@@ -365,6 +368,7 @@ class Turn:
     told: int = 0
     turn_id: str = ""
     share_tokens: int = 0
+    shown: tuple[Line, ...] = ()
 
     @property
     def stem(self) -> str:

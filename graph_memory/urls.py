@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from graph_memory.errors import ConfigurationError
+from graph_memory.errors import ConfigurationError, MissingExtraError
 
 T_co = TypeVar("T_co", covariant=True)
 
-_FORMS = "sqlite:///file.db (relative), sqlite:////folder/file.db (absolute) or sqlite:// (in memory)"
-_LATER = frozenset({"postgresql", "postgres", "redis", "rediss", "https"})
+_FORMS = (
+    "sqlite:///file.db (relative), sqlite:////folder/file.db (absolute), sqlite:// (in memory), "
+    "postgresql://user:password@host/database or redis://host:port"
+)
+_REDIS = frozenset({"redis", "rediss"})
+_LATER = frozenset({"https"})
 _KNOWN = "sqlite, postgresql, redis, https (Supabase)"
 
 
@@ -38,12 +43,14 @@ class Place:
     """Where memory is kept.
 
     Attributes:
-        scheme: "sqlite".
-        path: the file; None is in memory.
+        scheme: "sqlite", "postgresql" or "redis" (also for TLS and for a cluster).
+        path: of sqlite, the file; None is in memory.
+        url: of a server, the url as it was given; it may hold a password.
     """
 
     scheme: str
     path: str | None = None
+    url: str = field(default="", repr=False)
 
 
 def parse(url: str) -> Place:
@@ -59,8 +66,12 @@ def parse(url: str) -> Place:
     scheme, rest = match[1].lower(), url[match.end() :]
     if scheme == "sqlite":
         return Place(scheme, _sqlite_path(rest))
+    if scheme in _REDIS:
+        return Place("redis", url=f"{scheme}://{rest}")
+    if scheme in ("postgresql", "postgres"):
+        return Place("postgresql", url=url)
     if scheme in _LATER:
-        raise ConfigurationError(f"this version keeps memory in sqlite only, not in {scheme}: write {_FORMS}")
+        raise ConfigurationError(f"this version keeps no memory in {scheme}: write {_FORMS}")
     raise ConfigurationError(f"unknown scheme {scheme!r}: known are {_KNOWN}")
 
 
@@ -75,6 +86,21 @@ def check_options(given: Mapping[str, Any], known: Collection[str], what: str) -
         raise ConfigurationError(
             f"unknown option {', '.join(unknown)} for {what}: known are {', '.join(sorted(known))}"
         )
+
+
+@contextmanager
+def extra(purpose: str, name: str) -> Iterator[None]:
+    """Turns a failed import of an optional package inside the block into the pip command that helps.
+
+    Raises:
+        MissingExtraError: a package of the extra is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("graph_memory"):
+            raise
+        raise MissingExtraError(purpose, name) from exc
 
 
 def _sqlite_path(rest: str) -> str | None:

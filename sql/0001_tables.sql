@@ -58,7 +58,7 @@ create table graph_memory.items (
     ttl interval,
     digest text collate "C" not null,
     length double precision not null,
-    terms text[] not null,
+    terms text[] collate "C" not null,
     unique (space, key)
 );
 create index items_by_age on graph_memory.items (space, updated_at desc, key);

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,9 @@ class Fuse:
     Attributes:
         left: how many operations it lets begin until then; None never fails.
         after: whether the operation is carried out nevertheless.
-        stays: whether everything after it fails too, until somebody mends it: that is a kill; without, finally clauses still work.
+        stays: whether everything after it fails too, until somebody mends it: a kill; without, finally clauses still work.
         error: what is raised.
+        cancels: stops an asynchronous run from outside, where a process would die.
     """
 
     left: int | None = None
@@ -36,6 +38,7 @@ class Fuse:
     stays: bool = False
     error: type[BaseException] = CrashError
     is_dead: bool = False
+    cancels: Callable[[], object] | None = None
 
     def mend(self) -> None:
         """A new process: nothing fails any more."""
@@ -50,6 +53,12 @@ class Fuse:
         yield
         if burns:
             self._burn()
+
+    def stop(self) -> DiskError:
+        """Ends an asynchronous run from outside; what its task that failed is to raise, which is an exception like any other."""
+        if self.cancels is not None:
+            self.cancels()
+        return DiskError("the process is gone")
 
     def _counts_down(self) -> bool:
         if self.is_dead:
@@ -86,12 +95,19 @@ class FusedStore(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Any]:
         """As `batch`."""
         one, two = self.fuses
-        with one.watch(), two.watch():
-            return await self.store.abatch(list(ops))
+        try:
+            with one.watch(), two.watch():
+                return await self.store.abatch(list(ops))
+        except CrashError:
+            one.stop()
+            await (
+                asyncio.Event().wait()
+            )  # whoever waits is cancelled; an exception would be taken for a store that failed
+            raise
 
 
 class FusedSaver(InMemorySaver):
-    """A checkpointer that fails when its fuse burns down; its async side calls the sync one."""
+    """A checkpointer that fails when its fuse burns down."""
 
     def __init__(self, fuse: Fuse) -> None:
         super().__init__()
@@ -106,6 +122,20 @@ class FusedSaver(InMemorySaver):
         """As InMemorySaver, or a failure."""
         with self.fuse.watch():
             super().put_writes(*args, **kwargs)
+
+    async def aput(self, *args: Any, **kwargs: Any) -> Any:
+        """As `put`."""
+        try:
+            return self.put(*args, **kwargs)
+        except CrashError:
+            raise self.fuse.stop() from None
+
+    async def aput_writes(self, *args: Any, **kwargs: Any) -> None:
+        """As `put_writes`."""
+        try:
+            self.put_writes(*args, **kwargs)
+        except CrashError:
+            raise self.fuse.stop() from None
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """All of a thread under another id, as the server's thread copy does."""

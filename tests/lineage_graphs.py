@@ -153,6 +153,19 @@ def parallel(script: Script) -> Builder:
     return builder
 
 
+def sharing(script: Script) -> Builder:
+    """Two LLM nodes, one after the other, that share their memories."""
+    builder: Builder = StateGraph(MemoryState)
+    builder.add_node(MAIN, script.llm(MAIN), retry_policy=RETRY)
+    builder.add_node("critic", script.llm("critic"), retry_policy=RETRY)
+    builder.add_edge(START, MAIN)
+    builder.add_edge(MAIN, "critic")
+    builder.add_edge("critic", END)
+    remembering(builder, MAIN)
+    remembering(builder, "critic")
+    return builder
+
+
 def sub_agent(script: Script) -> Builder:
     """An assistant, then a subgraph with an LLM node that has memories of its own, tried again when it fails."""
     inner: Builder = StateGraph(MemoryState)
@@ -245,6 +258,7 @@ SHAPES = (
     Shape(pruning),
     Shape(tools, most_tools=2),
     Shape(parallel, ((None, MAIN), ("critic", "critic"))),
+    Shape(sharing, ((None, MAIN), (None, "critic"))),
     Shape(sub_agent, ((None, MAIN), ("helper", "helper"))),
     Shape(hand_off, ((None, MAIN), ("helper", "helper")), forgetful=("helper",)),
     Shape(fan_out, ((None, MAIN), ("worker", "worker")), forgetful=("worker",), sends=True),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from langchain_core.messages import AIMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, Memory, MemoryState, Query, Section, Snippet, Turn, attach
 from graph_memory.graph.worker import Worker, WorkerOptions
@@ -19,8 +22,13 @@ from graph_memory.memories.records import memo_id
 from graph_memory.messages import said_at, text_of
 from graph_memory.namespaces import ROOT, namespace
 from graph_memory.steps import Call, Steps, StoreOps, run
+from graph_memory.stores.sqlite import SqliteStore
 from graph_memory.types import Memo, Origin
+from tests.fakes import MODES, call, in_thread
 
+STORES: list[Callable[[], BaseStore]] = [InMemoryStore, lambda: SqliteStore(None)]
+each_store = pytest.mark.parametrize("make", STORES, ids=["InMemoryStore", "SqliteStore"])
+each_mode = pytest.mark.parametrize("mode", MODES)
 QUICK = WorkerOptions(backoff_seconds=0, poll_seconds=0.01)
 
 
@@ -103,3 +111,13 @@ def worker(store: BaseStore, *memories: Memory, clock: Any = None, **options: An
     settings = WorkerOptions(**{"backoff_seconds": 0, "poll_seconds": 0.01, **options})
     more = {"clock": clock} if clock is not None else {}
     return Worker(list(memories) or [NoteMemory()], store, options=settings, **more)
+
+
+def drained(works: Worker, mode: str) -> int:
+    """What is ready is taken in, sync or async."""
+    return works.drain() if mode == "invoke" else asyncio.run(works.adrain())
+
+
+def say(graph: Any, text: str, mode: str = "invoke", thread: str = "t", **more: Any) -> Any:
+    """One turn."""
+    return call(graph, mode, {"messages": [("user", text)]}, in_thread(thread, **more))

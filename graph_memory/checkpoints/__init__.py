@@ -8,33 +8,51 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.sqlite_files import check_for_checkpoints, connect
-from graph_memory.urls import Opening, check_options, parse
+from graph_memory.urls import Opening, check_options, extra, parse
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 __all__ = ["OPTIONS", "open_checkpointer"]
 
-OPTIONS = frozenset({"timeout_seconds", "serde"})
-"""What `open_checkpointer` takes."""
+OPTIONS = {
+    "sqlite": frozenset({"timeout_seconds", "serde"}),
+    "postgresql": frozenset({"timeout_seconds", "serde", "pool_size"}),
+    "redis": frozenset({"timeout_seconds", "serde", "ttl_seconds", "prefix", "max_connections"}),
+}
+"""What `open_checkpointer` takes, by scheme."""
 
 
 def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[Any]]:
     """The checkpointer that a url names, for a `with` or an `async with` block.
 
-    For a file it is LangGraph's `SqliteSaver` in a `with` block, for graphs that are invoked, and its `AsyncSqliteSaver` in an
-    `async with` block, for graphs that are awaited. In memory it is `InMemorySaver`, for both. The file may hold a store too.
+    For a file it is LangGraph's `SqliteSaver` in a `with` block, for graphs that are invoked, and its `AsyncSqliteSaver` in
+    an `async with` block, for graphs that are awaited. In memory it is `InMemorySaver`, for both. For Postgres it is
+    `PostgresSaver` or `AsyncPostgresSaver` in the same way, whose tables are made on entering. For Redis it is our
+    `RedisSaver`, for both. The file, database or Redis may hold a store too.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block).
-        options: `timeout_seconds` (10), how long to wait for other writers; `serde`, LangGraph's serializer.
+        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `sqlite://` (in memory, gone after the block),
+            `postgresql://user:password@host/database` or `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS.
+        options: `timeout_seconds` (10), how long to wait for other writers or for a server; `serde`, LangGraph's serializer; for
+            Postgres also `pool_size` (10), connections at most; for Redis `ttl_seconds`, `prefix` and `max_connections`, see
+            `RedisSaver`.
 
     Raises:
         ConfigurationError: the url or an option is wrong.
-        StoreError: on entering the block, when the file is foreign, damaged or cannot be written.
+        MissingExtraError: the packages that this kind of url needs are not installed.
+        StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
     place = parse(url)
-    check_options(options, OPTIONS, "open_checkpointer")
+    check_options(options, OPTIONS[place.scheme], "open_checkpointer")
+    if place.scheme == "postgresql":
+        with extra("Postgres", "postgres"):
+            from graph_memory.checkpoints.postgres import PostgresCheckpointer
+        return PostgresCheckpointer(place.url, **options)
+    if place.scheme == "redis":
+        with extra("Redis", "redis"):
+            from graph_memory.checkpoints.redis import RedisSaver
+        return RedisSaver(place.url, **options)
     return _SqliteCheckpointer(place.path, **options)
 
 

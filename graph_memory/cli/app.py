@@ -36,17 +36,28 @@ Memory = Annotated[
     typer.Option("--memory", metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True),
 ]
 User = Annotated[str, typer.Option("--user", envvar="GRAPH_MEMORY_USER", help="Whose memory it is.")]
-Budget = Annotated[int, typer.Option("--budget-tokens", min=1, help="Tokens of context for each answer.")]
+Budget = Annotated[
+    int,
+    typer.Option(
+        "--budget-tokens", min=1, envvar="GRAPH_MEMORY_BUDGET_TOKENS", help="Tokens of context for each answer."
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="PROVIDER:NAME", help="A chat model; without one, memory is quoted, not understood."
+        "--model",
+        metavar="PROVIDER:NAME",
+        envvar="GRAPH_MEMORY_MODEL",
+        help="A chat model; without one, memory is quoted, not understood.",
     ),
 ]
 Embed = Annotated[
     str | None,
     typer.Option(
-        "--embed", metavar="PROVIDER:NAME", help="An embedding model; without one, memory is searched by words."
+        "--embed",
+        metavar="PROVIDER:NAME",
+        envvar="GRAPH_MEMORY_EMBED",
+        help="An embedding model; without one, memory is searched by words.",
     ),
 ]
 Place = Annotated[
@@ -185,6 +196,26 @@ def consolidate(
     from graph_memory.cli.consolidate import consolidate as run
 
     run(Settings(url, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
+
+
+@app.command()
+def migrate(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="A Postgres database.", show_default=False)
+    ],
+    dims: Annotated[
+        int | None,
+        typer.Option("--dims", min=1, metavar="N", help="Size of the embedder's vectors; without it, it stays."),
+    ] = None,
+    drop_vectors: Annotated[
+        bool, typer.Option("--drop-vectors", help="Let vectors of another size go; their texts stay.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Bring a Postgres database up to date. Safe to run again, and from several machines at once."""
+    from graph_memory.cli.migrate import migrate as run
+
+    run(url, dims=dims, drop_vectors=drop_vectors, dry_run=dry_run)
 
 
 @app.command("eval")

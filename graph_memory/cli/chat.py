@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.cli.forget import amount, count_of, forget_all, threads_of
-from graph_memory.cli.graph import Answer, chat_graph, memories, model_node, reader_node, take_turn
+from graph_memory.cli.graph import Answer, chat_graph, chat_memories, model_node, reader_node, take_turn
 from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console, explained, memos, quotes
-from graph_memory.errors import GraphMemoryError
+from graph_memory.errors import ConfigurationError, GraphMemoryError
 from graph_memory.memories.everywhere import search
+from graph_memory.settings import MemorySettings
 from graph_memory.types import Scope
 
 if TYPE_CHECKING:
@@ -31,16 +33,21 @@ _HELP = """\
 
 
 def chat(settings: Settings, *, thread: str) -> None:
-    """The command: reads lines until the end of input, /quit or Ctrl-C.
+    """The command: reads lines until the end of input, /quit or Ctrl-C; `GRAPH_MEMORY_*` variables say what it remembers.
 
     Raises:
         GraphMemoryError: an option is wrong or the memory cannot be used. What goes wrong in a turn ends that turn only.
     """
-    model = settings.chat_model()
+    model, more = settings.chat_model(), MemorySettings.from_env(os.environ)
+    if not more.enabled and model is None:
+        raise ConfigurationError(
+            "GRAPH_MEMORY_ENABLED is off: without memory there is nothing to quote, so give --model"
+        )
     with settings.open() as memory:
         scope = settings.scope(thread)
         node = reader_node(scope) if model is None else model_node(model)
-        builder = chat_graph(node, memories(answers=model is not None), budget_tokens=settings.budget_tokens)
+        attached = chat_memories(more, model)
+        builder = chat_graph(node, attached, budget_tokens=settings.budget_tokens, settings=more)
         graph = builder.compile(store=memory.store, checkpointer=memory.checkpointer)
         running = Chat(settings, memory, graph, scope, streams=model is not None)
         console().print(running.greeting())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -12,11 +12,12 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import StreamMode
 
-from graph_memory import BufferMemory, Memory, VectorMemory, attach
+from graph_memory import BufferMemory, Memory, MemorySettings, VectorMemory, attach_from, memories_from
 from graph_memory.cli.reading import READER, question_of, reading_of, sentence_of
 from graph_memory.errors import ModelError
 from graph_memory.extract.reader import Reading
 from graph_memory.graph.state import CONTEXT
+from graph_memory.settings.environment import COMPRESSION, MemoryKind
 from graph_memory.steps import Steps
 from graph_memory.types import Context, Scope, Turn
 
@@ -79,13 +80,34 @@ def memories(*, read_only: bool = False, answers: bool = True) -> list[Memory]:
     return [BufferMemory(weight=0.4, prune=True), VectorMemory(weight=0.6, roles=roles)]
 
 
-def chat_graph(node: Node, attached: list[Memory], *, budget_tokens: int) -> StateGraph[Any, Any, Any, Any]:
+def chat_memories(settings: MemorySettings, model: BaseChatModel | None) -> list[Memory]:
+    """The same, as far as settings do not ask for others; a summary where they speak of compression."""
+    weights: dict[MemoryKind, float] = {"buffer": 0.4, "vector": 0.6}
+    if settings.model_fields_set.intersection(COMPRESSION):
+        weights["summary"] = 0.2
+    found = memories_from(settings, model=model, defaults=weights)
+    return [_for_chat(memory, settings, answers=model is not None) for memory in found]
+
+
+def _for_chat(memory: Memory, settings: MemorySettings, *, answers: bool) -> Memory:
+    if isinstance(memory, BufferMemory) and settings.prune is None:
+        return replace(memory, prune=True)
+    return replace(memory, roles=("human",)) if isinstance(memory, VectorMemory) and not answers else memory
+
+
+def chat_graph(
+    node: Node,
+    attached: list[Memory],
+    *,
+    budget_tokens: int,
+    settings: MemorySettings = MemorySettings(),  # noqa: B008 - frozen
+) -> StateGraph[Any, Any, Any, Any]:
     """A graph of one LLM node with memory, to be compiled."""
     builder = StateGraph(MessagesState)
     builder.add_node(NODE, node)
     builder.add_edge(START, NODE)
     builder.add_edge(NODE, END)
-    attach(builder, NODE, attached, budget_tokens=budget_tokens)
+    attach_from(builder, NODE, settings, memories=attached, budget_tokens=budget_tokens)
     return builder
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from graph_memory.context.links import context_links
 from graph_memory.extract.reader import NOTHING_FOUND, Quote, Reading, excerpt
 from graph_memory.extract.transcripts import read
 from graph_memory.types import Context, Line, Memo, Snippet
@@ -20,6 +21,7 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 _OWN = {"thread": "white", "frame": "bright_black"}
 _QUOTE_CHARACTERS = 180
 _DROPPED_ROWS = 5
+_LINKED_ROWS = 5
 _BAR_CELLS = 48
 _WIDTHS = {"memory": 6, "memo": 8, "date": 10, "score": 5, "tok": 5}
 _RULE_CELLS = 20
@@ -73,14 +75,31 @@ def sources(context: Context) -> str:
 
 
 def explained(context: Context) -> RenderableType:
-    """The context as a table: each line with its memory, memo id, date, score, tokens and rule, above it the budget."""
+    """The context as a table: each line with its memory, memo id, date, score, tokens and rule, above it the budget,
+    beneath it what belongs together.
+    """
     dropped = context.dropped
     parts: list[RenderableType] = [budget(context)]
     parts += [Text(f"{name} gave nothing: {reason}", "yellow") for name, reason in context.degradations.items()]
     parts.append(_table([*context.kept, *dropped[:_DROPPED_ROWS]], _snippets(context)))
     if len(dropped) > _DROPPED_ROWS:
         parts.append(Text(f"… and {len(dropped) - _DROPPED_ROWS} more were left out", "bright_black"))
+    parts += _links(context)
     return Group(*parts)
+
+
+def _links(context: Context) -> list[RenderableType]:
+    """Which of the lines belong together, each pair once."""
+    links, told = context_links(context), list[RenderableType]()
+    later = {key: position for position, key in enumerate(links)}
+    for key, others in links.items():
+        rest = [other for other in others if later.get(other, -1) > later[key]]
+        if rest:
+            told.append(clipped(f"{key[:8]} goes with {', '.join(other[:8] for other in rest)}", console().width))
+    more = (
+        [Text(f"… and {len(told) - _LINKED_ROWS} more belong together", "bright_black")] if told[_LINKED_ROWS:] else []
+    )
+    return [*told[:_LINKED_ROWS], *more]
 
 
 def budget(context: Context) -> RenderableType:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from graph_memory.context.notes import SENTENCE
-from graph_memory.types import Context
+from graph_memory.types import Context, Origin
 
 Marks = frozenset[str]
 """What a text can share with others, such as "turn:…", "message:…", "entity:…" and "name:…"."""
@@ -35,12 +35,20 @@ def links_between(marks: Mapping[str, Marks]) -> dict[str, tuple[str, ...]]:
 
 
 def context_links(context: Context) -> dict[str, tuple[str, ...]]:
-    """Memo id to the ids of the other lines that a context shows and that share a message or a name with it."""
-    sources = {s.memo_id: s.source_ids for section in context.sections for s in section.snippets}
+    """Memo id to the ids of the other lines that a context shows and that share a turn, a message or a name with it.
+
+    It takes about 10 µs a line, so it is done when somebody looks, not with every context.
+    """
+    own = {
+        s.memo_id: s.marks | marked("message", s.source_ids) for section in context.sections for s in section.snippets
+    }
     shown = {line.memo_id: line for line in context.kept if line.memo_id}
-    return links_between(
-        {key: name_marks([line.text]) | marked("message", sources.get(key, ())) for key, line in shown.items()}
-    )
+    return links_between({key: name_marks([line.text]) | own.get(key, Marks()) for key, line in shown.items()})
+
+
+def turn_marks(origin: Origin) -> Marks:
+    """The mark of the turn that something came from."""
+    return marked("turn", [f"{origin.root}/{origin.turn_id}"] if origin.turn_id else [])
 
 
 def marked(kind: str, values: Iterable[str]) -> Marks:

@@ -22,7 +22,6 @@ from langgraph.store.base import BaseStore
 from langgraph.types import CachePolicy
 
 from graph_memory.context.complexity import ComplexityEstimator
-from graph_memory.context.tokens import token_counter
 from graph_memory.context.workspaces import Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
 from graph_memory.graph.lineage import lineage_value
@@ -42,7 +41,7 @@ from graph_memory.graph.state import (
     state_schema,
 )
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import Settings, checked
+from graph_memory.memories.planning import Settings, checked, counter_of
 from graph_memory.stats import Stats
 from graph_memory.types import Context, TokenCounter
 
@@ -92,7 +91,7 @@ def attach(
             or the budget is below the fixed overhead. The builder is unchanged.
     """
     policy = workspace_named(workspace) if isinstance(workspace, str) else workspace
-    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), node, agent, policy, estimator)
+    settings = Settings(budget_tokens, reserve_tokens, counter_of(counter, policy), node, agent, policy, estimator)
     desk = Desk(checked(memories, settings), settings, messages_key, store, stats)
     check_mode(mode)
     _check(builder, desk)

@@ -15,6 +15,7 @@ from langgraph.store.base import PutOp
 
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.outbox import Entry
+from graph_memory.graph.positions import Position
 from graph_memory.graph.view import LineageView
 from graph_memory.types import Turn
 
@@ -58,11 +59,11 @@ class Batch:
 
     def view(self, store: Any) -> tuple[Any, Commit | None]:
         """What the memory uses as its store, and the commit that marks what it writes."""
-        lineage, commit = self.last.lineage, self.last.commit()
-        if lineage is None or commit is None:
+        position, commit = self.last.position, self.last.commit()
+        if position is None or commit is None:
             return store, None
-        commit.is_retold = any(one.is_retold for one in self.entries)
-        return LineageView(store, lineage, commit), commit
+        commit.is_retold = any(one.position is not None and one.position.is_retold for one in self.entries)
+        return LineageView(store, position.lineage, commit), commit
 
     def placed(self, ops: Iterable[Any]) -> list[Any]:
         """The operations, with the place of records that belong to an earlier entry than the last."""
@@ -80,14 +81,21 @@ class Batch:
 
 def _follows(one: Entry, other: Entry) -> bool:
     """Whether `other` goes on where `one` ended: the next commit of its branch, and the next words of its thread."""
-    if one.attempts or other.attempts or one.is_joint or other.is_joint or bool(one.operation) != bool(other.operation):
+    if one.attempts or other.attempts or other.turn.scope != one.turn.scope:
         return False
-    is_next = not one.operation or (other.root == one.root and other.head == one.head.next())
     heard = {message.id for message in one.turn.messages}
-    before = other.turn.previous.id if other.turn.previous else None
     told = {message.id for message in other.turn.messages[: other.turn.told]}
+    before = other.turn.previous.id if other.turn.previous else None
     goes_on = told <= heard if told else before == one.turn.messages[-1].id
-    return is_next and goes_on and other.turn.scope == one.turn.scope
+    return goes_on and _is_next(one.position, other.position)
+
+
+def _is_next(one: Position | None, other: Position | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    if one.is_joint or other.is_joint:
+        return False
+    return (other.root, other.line, other.head) == (one.root, one.line, one.head.next())
 
 
 def _placed(op: PutOp, owners: Mapping[str, Entry]) -> PutOp:
@@ -95,7 +103,6 @@ def _placed(op: PutOp, owners: Mapping[str, Entry]) -> PutOp:
     if not isinstance(origin, Mapping) or origin.get("branch") is not None:
         return op
     owner = owners.get(str(origin.get("turn_id")))
-    if owner is None or not owner.operation or origin.get("root") != owner.turn.root:
+    if owner is None or owner.position is None or origin.get("root") != owner.turn.root:
         return op
-    place = {"root": owner.root, "line": owner.line, "branch": owner.head.branch, "commit": owner.head.commit + 1}
-    return op._replace(value={**(op.value or {}), "origin": {**origin, **place}})
+    return op._replace(value={**(op.value or {}), "origin": {**origin, **owner.position.origin}})

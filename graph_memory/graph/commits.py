@@ -6,7 +6,7 @@ same records again and deletes those that it does not write any more. Where anot
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from langgraph.store.base import GetOp, Item, Op, PutOp
 
 from graph_memory.errors import ConflictError
 from graph_memory.graph.lineage import Head
-from graph_memory.memories.followers import FOLLOWER
+from graph_memory.memories.followers import FOLLOWER, origin_of
 from graph_memory.stores.claims import HOLDER, ClaimOp
 
 Key = tuple[tuple[str, ...], str]
@@ -63,27 +63,37 @@ class Commit:
     keys: set[Key] = field(default_factory=set)
     _is_known: bool = False
     _earlier: set[Key] = field(default_factory=set)
+    _outside: set[Key] = field(default_factory=set)
 
     @property
     def slot(self) -> str:
         """Key of the slot."""
         return slot_key(self.line, self.head.next())
 
-    def exchange(self, ops: Sequence[Op], takes_claims: bool) -> Generator[list[Any], list[Any], list[Any]]:
+    def exchange(
+        self, ops: Sequence[Op], takes_claims: bool, sees: Callable[[Mapping[str, Any]], bool]
+    ) -> Generator[list[Any], list[Any], list[Any]]:
         """The results of `ops`, with what has to be asked and written beside them.
+
+        Args:
+            ops: what memories ask and write.
+            takes_claims: whether the store carries out `ClaimOp`.
+            sees: whether a record of an origin belongs to the past.
 
         Raises:
             ForkedError: another operation holds the slot; nothing of `ops` was written.
         """
         if self.is_forked:
             raise ForkedError(_HELD)
-        writes = [op for op in ops if isinstance(op, PutOp) and self._is_own(op.value)]
+        writes = [op for op in ops if isinstance(op, PutOp) and self._is_own(op)]
         before = dict[Key, Item]()
         if writes and not self._is_known:
             self._know((yield self._look()))  # nobody has read anything yet that this could have travelled with
         if writes and self.is_retold:
             found = yield [GetOp(op.namespace, op.key, refresh_ttl=False) for op in writes]
-            before = {(item.namespace, item.key): item for item in found if item is not None}
+            before = {
+                (item.namespace, item.key): item for item in found if item is not None and self._keeps(item, sees)
+            }
         sent = [self._marked(op, before) for op in ops]
         beside: list[Any] = [] if self._is_known else self._look()
         if writes:
@@ -97,6 +107,7 @@ class Commit:
         self.is_taken = self.is_taken or bool(writes)
         if not self._is_known:
             self._know(results[len(ops) :])
+        self._note_outside(results[: len(ops)])
         return results[: len(ops)]
 
     def leftover(self) -> list[Op]:
@@ -139,16 +150,28 @@ class Commit:
             *(PutOp(self.place, key, {HOLDER: self.operation, "keys": keys}, index=False) for key in mine),
         ]
 
-    def _is_own(self, value: Mapping[str, Any] | None) -> bool:
-        """Whether it is a new record of this thread: one that was read and is put back has its place already."""
-        origin = (value or {}).get("origin")
-        return isinstance(origin, Mapping) and origin.get("root") == self.thread and origin.get("branch") is None
+    def _is_own(self, op: PutOp) -> bool:
+        """Whether it puts a new record of this thread, and not one that was read and has its place, or needs none."""
+        if (op.namespace, op.key) in self._outside:
+            return False
+        origin = (op.value or {}).get("origin")
+        return isinstance(origin, Mapping) and self._is_placeless(origin)
+
+    def _is_placeless(self, origin: Mapping[str, Any]) -> bool:
+        return origin.get("root") == self.thread and origin.get("branch") is None
+
+    def _note_outside(self, results: Sequence[Any]) -> None:
+        """Keeps in mind which records that were read are outside of lineage: put back, they stay there."""
+        items = (item for result in results for item in (result if isinstance(result, list) else [result]))
+        for item in items:
+            if isinstance(item, Item) and self._is_placeless(origin_of(item) or {}):
+                self._outside.add((item.namespace, item.key))
 
     def _marked(self, op: Op, before: Mapping[Key, Item]) -> Op:
         if not isinstance(op, PutOp) or op.value is None:
             return op
         value = dict(op.value)
-        if self._is_own(op.value):
+        if self._is_own(op):
             value["origin"] = {**value["origin"], **self._origin(before.get((op.namespace, op.key)))}
         follower = value.get(FOLLOWER)
         if isinstance(follower, Mapping) and follower.get("root") == self.thread and follower.get("branch") is None:
@@ -156,11 +179,15 @@ class Commit:
         return op._replace(value=value)
 
     def _origin(self, before: Item | None) -> dict[str, Any]:
-        """The place of a record; one that was there before under an earlier commit of this line's past stays there."""
-        there = before.value.get("origin", {}) if before is not None else {}
-        if there.get("line") == self.line and self.head.sees(there["branch"], there["commit"]):
-            return {name: there[name] for name in ("root", "line", "branch", "commit")}
+        """The place of a record; one that belongs to the past stays there."""
+        if before is not None:
+            return {name: before.value["origin"][name] for name in ("root", "line", "branch", "commit")}
         return {"root": self.root, "line": self.line, "branch": self.head.branch, "commit": self.head.commit + 1}
+
+    def _keeps(self, item: Item, sees: Callable[[Mapping[str, Any]], bool]) -> bool:
+        """Whether a record belongs to the past of this thread already."""
+        origin = item.value.get("origin") or {}
+        return origin.get("root") == self.root and origin.get("branch") is not None and sees(origin)
 
 
 _HELD = "the commit's slot is held by another operation"

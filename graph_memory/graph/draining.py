@@ -7,18 +7,18 @@ told again after a crash, and writes the same records under the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from langgraph.store.base import GetOp, PutOp
 
-from graph_memory.errors import GraphMemoryError
+from graph_memory.errors import GraphMemoryError, StoreError
 from graph_memory.graph.batches import Batch
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.leases import Lease
-from graph_memory.graph.outbox import WAITING, Entry, Pointer
+from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.stores.claims import HOLDER
@@ -40,9 +40,9 @@ class Lane:
         return self.pointers[0].memory
 
     @property
-    def line(self) -> str:
-        """Whose writing it is."""
-        return self.pointers[0].line
+    def node(self) -> str:
+        """The LLM node that the memory belongs to."""
+        return self.pointers[0].node
 
     def ready_at(self, debounce_seconds: float) -> datetime:
         """When its first entry may be processed."""
@@ -70,10 +70,23 @@ def opened(lane: Lane, lease: Lease) -> Steps[list[Entry]]:
     found = list(zip(lane.pointers, entries, marks, strict=True))
     if lost := [pointer for pointer, entry, mark in found if entry is None and mark is not None]:
         yield from _unpointed(lost)
-    waiting = [Entry.of(entry.value) for _, entry, mark in found if entry is not None and mark is not None]
+    waiting = list[Entry]()
+    for pointer, entry, mark in found:
+        if entry is not None and mark is not None:
+            waiting += yield from _read(pointer, entry.value)
     if not waiting:
         yield from lease.release()
     return waiting
+
+
+def _read(pointer: Pointer, value: Mapping[str, Any]) -> Steps[list[Entry]]:
+    """The entry; none when nobody can read it, which makes a dead letter of it."""
+    try:
+        return [Entry.of(value)]
+    except StoreError as exc:
+        dead = PutOp(DEAD, pointer.id, {**pointer.to_value(), "reason": str(exc)}, index=False)
+        yield StoreOps([dead, PutOp(WAITING, pointer.id, None)])
+        return []
 
 
 def taken_in(batch: Batch, body: Steps[Any], lease: Lease, commit: Commit | None) -> Steps[None]:
@@ -112,8 +125,10 @@ def _stale(commit: Commit, puts: Sequence[Any]) -> Steps[list[PutOp]]:
     A memory that writes nothing knows by itself that it has taken the turn in: its records stay.
     """
     written = commit.keys | {(op.namespace, op.key) for op in puts}
-    [slot] = yield StoreOps([GetOp(commit.place, commit.slot, refresh_ttl=False)])
-    if slot is None or not written or commit.is_joint or slot.value.get(HOLDER) != commit.operation:
+    key = f"{commit.slot}|{commit.part}" if commit.part else commit.slot
+    [slot] = yield StoreOps([GetOp(commit.place, key, refresh_ttl=False)])
+    is_shared = commit.is_joint and not commit.part
+    if slot is None or not written or is_shared or slot.value.get(HOLDER) != commit.operation:
         return []
     earlier = {(tuple(where), key) for where, key in slot.value["keys"]}
     return [PutOp(where, key, None) for where, key in sorted(earlier - written)]
@@ -162,7 +177,7 @@ def _unpointed(lost: Sequence[Pointer]) -> Steps[None]:
     """Deletes pointers to what is not there; one whose entry was posted again just now is put back."""
     yield StoreOps([PutOp(WAITING, pointer.id, None) for pointer in lost])
     items = yield StoreOps([GetOp(pointer.where, pointer.id, refresh_ttl=False) for pointer in lost])
-    back = [Entry.of(item.value).pointer() for item in items if item is not None]
+    back = [pointer for pointer, item in zip(lost, items, strict=True) if item is not None]
     if back:
         yield StoreOps([PutOp(WAITING, pointer.id, pointer.to_value(), index=False) for pointer in back])
 

@@ -16,13 +16,13 @@ Memories = StateGraph[Any, Any, Any, Any] | CompiledStateGraph[Any, Any, Any, An
 """A graph with memory, compiled or not, or the memories themselves."""
 
 
-def memories_by_line(source: Memories) -> Mapping[tuple[str, str], Memory]:
-    """Line and name to memory; those of a list are for every line, which is "" then.
+def memories_by_node(source: Memories) -> Mapping[tuple[str, str], Memory]:
+    """Node and name to memory; those of a list are for every node, which is "" then.
 
     Raises:
         ConfigurationError: it is no graph and no list of memories, or none of them can remember in the background.
     """
-    found = {(line, memory.name): memory for line, memory in _all(source) if memory.defers}
+    found = {(node, memory.name): memory for node, memory in _all(source) if memory.defers}
     if not found:
         raise ConfigurationError(
             "a worker needs memories that can remember in the background, and there are none here: set"

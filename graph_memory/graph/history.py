@@ -18,6 +18,7 @@ from langgraph.store.base import SearchOp
 
 from graph_memory.graph.commits import slot_key
 from graph_memory.graph.lineage import LINEAGE, Head
+from graph_memory.graph.outbox import BOX
 from graph_memory.graph.state import MEMORY
 from graph_memory.namespaces import label, name_of, namespace
 from graph_memory.steps import Steps, StoreOps
@@ -57,7 +58,11 @@ def read_slots(scope: Scope, root: str) -> Steps[dict[str, dict[str, int]]]:
     """Slot to what was committed there: memory's name to how many records."""
     place = (*namespace(scope, LINEAGE), label("root", root))
     [items] = yield StoreOps([SearchOp(place, limit=_MOST_SLOTS, refresh_ttl=False)])
-    return {item.key: dict(Counter(name_of(where[3]) for where, _ in item.value["keys"])) for item in items}
+    counts: dict[str, Counter[str]] = {}
+    for item in items:  # what was remembered in the background has slots of its own, under the same key
+        names = (name_of(where[3]) for where, _ in item.value["keys"])
+        counts.setdefault(item.key, Counter()).update(name for name in names if name != BOX)
+    return {key: dict(count) for key, count in counts.items()}
 
 
 def root_in(checkpoints: Iterable[CheckpointTuple]) -> str:

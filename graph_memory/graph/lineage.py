@@ -87,6 +87,10 @@ class Lineage:
         """Whether any line has ever begun a branch."""
         return any(head.branch for head in self.heads.values())
 
+    def shares(self, line: str) -> bool:
+        """Whether another node of the thread writes for the same owner, and so may have written the same records."""
+        return any(other != line and other.rpartition("~")[2] == line.rpartition("~")[2] for other in self.heads)
+
     def head(self, line: str) -> Head:
         """Where the line has got to."""
         return self.heads.get(line, Head())
@@ -103,7 +107,8 @@ class Lineage:
 def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig) -> Lineage | None:
     """The lineage of a run; None without a checkpointer, because then there are no forks and nothing brings heads back.
 
-    A subgraph has none before its heads are in its state: they last only if its parent has the `memory` channel too. Nor has
+    A subgraph has none before a root is in its state, which lasts only if its parent has the `memory` channel too. Where no
+    node of the parent has memory, a thread's first turn is remembered outside of lineage, and seen from its replays. Nor has
     what was sent a state of its own, unless the `memory` channel was sent along.
 
     Args:
@@ -116,11 +121,15 @@ def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: 
     if "root" in kept:
         heads = {line: Head.of(value) for line, value in (kept.get("heads") or {}).items()}
         return Lineage(kept["root"], heads, [line for line, is_so in (kept.get("asides") or {}).items() if is_so])
-    configurable = config.get("configurable") or {}
-    is_inner = "|" in str(configurable.get("checkpoint_ns") or "")
-    if configurable.get(_CHECKPOINTER) is None or is_inner or was_sent(config):
+    is_inner = "|" in str((config.get("configurable") or {}).get("checkpoint_ns") or "")
+    if not has_checkpointer(config) or is_inner or was_sent(config):
         return None
     return Lineage(root_of(scope, messages))
+
+
+def has_checkpointer(config: RunnableConfig) -> bool:
+    """Whether the run's checkpoints are kept."""
+    return (config.get("configurable") or {}).get(_CHECKPOINTER) is not None
 
 
 def was_sent(config: RunnableConfig) -> bool:
@@ -132,6 +141,11 @@ def was_sent(config: RunnableConfig) -> bool:
 def line_of(node: str, scope: Scope) -> str:
     """The line of an LLM node's writing for one owner: a thread that is gone on with under another user has two."""
     return f"{node}~{_digest(owner(scope), scope.agent or '', size=3)}"
+
+
+def node_of(line: str) -> str:
+    """The LLM node of a line."""
+    return line.rpartition("~")[0] or line
 
 
 def root_of(scope: Scope, messages: Any) -> str:

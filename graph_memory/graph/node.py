@@ -61,14 +61,14 @@ class MemoryNode(GraphStep):
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
             record_answers(self.desk, command, config)
-            if (after := self._after(command, messages, state)) is not None:
+            if (after := self._after(command, messages, state, context)) is not None:
                 command = also(command, remember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages, state)) is not None:
+            if (after := self._after(out, messages, state, context)) is not None:
                 out = also(out, remember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -86,14 +86,14 @@ class MemoryNode(GraphStep):
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
             record_answers(self.desk, command, config)
-            if (after := self._after(command, messages, state)) is not None:
+            if (after := self._after(command, messages, state, context)) is not None:
                 command = also(command, await aremember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages, state)) is not None:
+            if (after := self._after(out, messages, state, context)) is not None:
                 out = also(out, await aremember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -126,7 +126,7 @@ class MemoryNode(GraphStep):
         named = [m if m.id else m.model_copy(update={"id": str(uuid4())}) for m in messages]
         return {**update, self.desk.messages_key: named}
 
-    def _after(self, out: Any, messages: Sequence[BaseMessage], state: Any) -> dict[str, Any] | None:
+    def _after(self, out: Any, messages: Sequence[BaseMessage], state: Any, context: Context) -> dict[str, Any] | None:
         """The conversation after the node, when the turn is over, with what is known of the thread."""
         new: list[BaseMessage] = []
 
@@ -137,7 +137,9 @@ class MemoryNode(GraphStep):
 
         mapped(out, collect)
         whole = with_ids([*messages, *new])
-        return {self.desk.messages_key: whole, MEMORY: channel_of(state)} if is_final_answer(whole[-1]) else None
+        if not is_final_answer(whole[-1]):
+            return None
+        return {self.desk.messages_key: whole, MEMORY: channel_of(state), CONTEXT: context}
 
 
 def turn_is_over(desk: Desk, name: str) -> Any:

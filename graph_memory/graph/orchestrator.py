@@ -18,7 +18,6 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 
 from graph_memory.context.complexity import ComplexityEstimator
-from graph_memory.context.tokens import token_counter
 from graph_memory.context.workspaces import Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
 from graph_memory.graph.recalling import Desk
@@ -27,7 +26,7 @@ from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
 from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import Plan, Settings, checked
+from graph_memory.memories.planning import Plan, Settings, checked, counter_of
 from graph_memory.stats import Stats
 from graph_memory.types import Context, Section, TokenCounter
 
@@ -74,7 +73,7 @@ def orchestrator(
         ConfigurationError: no memories, two of one name, a budget below the fixed overhead, or an unknown mode.
     """
     policy = workspace_named(workspace) if isinstance(workspace, str) else workspace
-    settings = Settings(budget_tokens, reserve_tokens, counter or token_counter(), "", agent, policy, estimator)
+    settings = Settings(budget_tokens, reserve_tokens, counter_of(counter, policy), "", agent, policy, estimator)
     desk = Desk(checked(memories, settings), settings, messages_key, store, stats)
     return recall_graph(desk, checkpointer=None, mode=mode)
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
 from langgraph.store.base import Item, PutOp
 
+from graph_memory.errors import StoreError
 from graph_memory.graph.commits import Commit, Key
-from graph_memory.graph.lineage import Head, Lineage, line_of
+from graph_memory.graph.lineage import LINEAGE
+from graph_memory.graph.positions import Position
 from graph_memory.messages import SAID_AT, said_at
 from graph_memory.namespaces import ROOT, label, namespace
 from graph_memory.types import Origin, Scope, Turn
@@ -39,14 +41,10 @@ class Entry:
     Attributes:
         id: the same for a re-run of the same node, so that it is written once.
         memory: name of the memory.
-        line: whose writing it is: the LLM node, with its agent if it has one.
+        node: the LLM node, with its agent if it has one: where the memory is found.
         turn: what the memory is told; without a token counter.
         posted_at: when.
-        root: the thread's root in its lineage; "" without one.
-        operation: id of the operation that committed the turn; "" without a lineage.
-        head: the line's head before that commit.
-        heads: all heads of the thread then.
-        is_retold, is_joint: as in `Commit`.
+        position: where it was committed; None without a lineage.
         attempts: how often it was tried in vain.
         not_before: when it may be tried again; None is at once.
         reason: why the last try failed, in a sentence that holds nothing of what was said.
@@ -54,15 +52,10 @@ class Entry:
 
     id: str
     memory: str
-    line: str
+    node: str
     turn: Turn
     posted_at: datetime
-    root: str = ""
-    operation: str = ""
-    head: Head = field(default_factory=Head)
-    heads: Mapping[str, Head] = field(default_factory=dict)
-    is_retold: bool = False
-    is_joint: bool = False
+    position: Position | None = None
     attempts: int = 0
     not_before: datetime | None = None
     reason: str = ""
@@ -70,37 +63,27 @@ class Entry:
     @property
     def where(self) -> tuple[str, ...]:
         """The namespace of its lane: what one memory is told of one thread, in order."""
-        lane = digest(self.turn.root, self.line, self.memory)
+        lane = digest(self.turn.root, self.node, self.memory)
         return (*namespace(self.turn.scope, BOX), label("lane", lane))
 
-    @property
-    def place(self) -> tuple[str, ...]:
-        """Namespace of the slots of what this memory writes in the background: apart from those of the run, whose re-run deletes
-        what it does not write again."""
-        return (
-            *namespace(self.turn.scope, "@lineage"),
-            label("root", self.root),
-            label("memory", self.memory),
-        )
-
-    @property
-    def lineage(self) -> Lineage | None:
-        """What its memory may see; None without a lineage."""
-        return Lineage(self.root, self.heads) if self.operation else None
-
     def commit(self) -> Commit | None:
-        """Where its records go; None without a lineage."""
-        if not self.operation:
+        """Where its records go; None without a lineage.
+
+        Its slot is apart from that of the run, whose re-run deletes what it does not write again.
+        """
+        if self.position is None:
             return None
+        it, lineage = self.position, namespace(self.turn.scope, LINEAGE)
         return Commit(
             thread=self.turn.root,
-            root=self.root,
-            line=line_of(self.line, self.turn.scope),
-            head=self.head,
-            operation=self.operation,
-            place=self.place,
-            is_retold=self.is_retold,
-            is_joint=self.is_joint,
+            root=it.root,
+            line=it.line,
+            head=it.head,
+            operation=it.operation,
+            place=(*lineage, label("root", it.root), label("memory", self.memory)),
+            is_retold=it.is_retold,
+            is_joint=it.is_joint,
+            part=it.part,
         )
 
     def puts(self) -> list[PutOp]:
@@ -126,7 +109,7 @@ class Entry:
     def pointer(self) -> Pointer:
         """What the queue holds of it."""
         return Pointer(
-            self.id, self.where, self.memory, self.line, self.posted_at, self.attempts, self.not_before, self.reason
+            self.id, self.where, self.memory, self.node, self.posted_at, self.attempts, self.not_before, self.reason
         )
 
     def to_value(self) -> dict[str, Any]:
@@ -137,19 +120,12 @@ class Entry:
             "origin": asdict(origin),
             "id": self.id,
             "memory": self.memory,
-            "line": self.line,
+            "node": self.node,
             "posted_at": self.posted_at.isoformat(),
             "attempts": self.attempts,
             "not_before": _iso(self.not_before),
             "reason": self.reason,
-            "commit": {
-                "root": self.root,
-                "operation": self.operation,
-                "head": self.head.to_value(),
-                "heads": {line: head.to_value() for line, head in self.heads.items()},
-                "is_retold": self.is_retold,
-                "is_joint": self.is_joint,
-            },
+            "position": self.position.to_value() if self.position else None,
             "turn": _turn_value(turn),
         }
 
@@ -158,21 +134,23 @@ class Entry:
         """The entry that `to_value` wrote.
 
         Raises:
-            KeyError: it is something else.
+            StoreError: it is something else.
         """
-        commit = value["commit"]
+        try:
+            return cls._of(value)
+        except (KeyError, TypeError, ValueError, NotImplementedError) as exc:
+            raise StoreError("a turn in the outbox cannot be read: another version of graph_memory wrote it") from exc
+
+    @classmethod
+    def _of(cls, value: Mapping[str, Any]) -> Entry:
+        position = value["position"]
         return cls(
             id=value["id"],
             memory=value["memory"],
-            line=value["line"],
+            node=value["node"],
             turn=_turn_of(value["turn"]),
             posted_at=datetime.fromisoformat(value["posted_at"]),
-            root=commit["root"],
-            operation=commit["operation"],
-            head=Head.of(commit["head"]),
-            heads={line: Head.of(head) for line, head in commit["heads"].items()},
-            is_retold=commit["is_retold"],
-            is_joint=commit["is_joint"],
+            position=Position.from_value(position) if position else None,
             attempts=value["attempts"],
             not_before=_moment(value["not_before"]),
             reason=value["reason"],
@@ -186,13 +164,13 @@ class Pointer:
     Attributes:
         id: the entry's.
         where: namespace of its lane.
-        memory, line, posted_at, attempts, not_before, reason: as in `Entry`.
+        memory, node, posted_at, attempts, not_before, reason: as in `Entry`.
     """
 
     id: str
     where: tuple[str, ...]
     memory: str
-    line: str
+    node: str
     posted_at: datetime
     attempts: int = 0
     not_before: datetime | None = None
@@ -208,7 +186,7 @@ class Pointer:
         return {
             "where": list(self.where),
             "memory": self.memory,
-            "line": self.line,
+            "node": self.node,
             "posted_at": self.posted_at.isoformat(),
             "attempts": self.attempts,
             "not_before": _iso(self.not_before),
@@ -223,7 +201,7 @@ class Pointer:
             id=item.key,
             where=tuple(value["where"]),
             memory=value["memory"],
-            line=value["line"],
+            node=value["node"],
             posted_at=datetime.fromisoformat(value["posted_at"]),
             attempts=value["attempts"],
             not_before=_moment(value["not_before"]),
@@ -231,13 +209,13 @@ class Pointer:
         )
 
 
-def entry_id(operation: str, line: str, memory: str, turn: Turn) -> str:
+def entry_id(operation: str, node: str, memory: str, turn: Turn) -> str:
     """Deterministic: of the operation, the memory and the messages that it is told, which are all that tells sent tasks apart.
 
     The owner is part of it, because pointers of all users lie in one namespace.
     """
     ends = (turn.messages[0].id or "", turn.messages[-1].id or "") if turn.messages else ("", "")
-    return digest(*namespace(turn.scope, BOX), operation, turn.root, line, memory, *ends)
+    return digest(*namespace(turn.scope, BOX), operation, turn.root, node, memory, *ends)
 
 
 def digest(*parts: str) -> str:

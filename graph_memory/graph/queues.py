@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import GetOp, PutOp
 
-from graph_memory.errors import ConflictError
+from graph_memory.errors import ConflictError, StoreError
 from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps, arun, run
@@ -78,11 +78,15 @@ def _requeued(ids: Collection[str] | None, *, is_atomic: bool) -> Steps[int]:
         if item is None:  # forgotten
             yield StoreOps([PutOp(DEAD, pointer.id, None)])
         else:
-            count += yield from _put_back(Entry.of(item.value), is_atomic)
+            count += yield from _put_back(item.value, is_atomic)
     return count
 
 
-def _put_back(entry: Entry, is_atomic: bool) -> Steps[int]:
+def _put_back(value: Mapping[str, Any], is_atomic: bool) -> Steps[int]:
+    try:
+        entry = Entry.of(value)
+    except StoreError:  # it stays where it is, with that as the reason
+        return 0
     fresh = replace(entry, attempts=0, not_before=None, reason="")
     ops: Sequence[Any] = [*fresh.puts(), PutOp(DEAD, entry.id, None)]
     if is_atomic:  # nothing comes back that was forgotten since it was read

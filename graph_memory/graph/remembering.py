@@ -12,9 +12,19 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import get_runtime
+from langgraph.store.base import Op
 
 from graph_memory.graph.commits import Commit
-from graph_memory.graph.lineage import Lineage, line_of, lineage_value, operation_id, task_id
+from graph_memory.graph.lineage import (
+    LINEAGE,
+    Lineage,
+    has_checkpointer,
+    line_of,
+    lineage_value,
+    operation_id,
+    root_of,
+    task_id,
+)
 from graph_memory.graph.posting import posted
 from graph_memory.graph.recalling import Desk, channel_of, tell
 from graph_memory.graph.recording import memory_calls, record_event
@@ -27,7 +37,7 @@ from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import REMEMBERED
 from graph_memory.messages import state_messages
 from graph_memory.namespaces import label, namespace
-from graph_memory.steps import Steps
+from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Turn
 
 logger = logging.getLogger("graph_memory")
@@ -50,7 +60,7 @@ def remember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = Fa
             telling = telling.on_a_branch()
             outcomes = _outcomes(telling)
     if left := telling.leftover():
-        telling.store.batch(left)
+        outcomes = telling.kept(outcomes, run_all({LINEAGE: _asking(left)}, store=telling.store)[LINEAGE])
     return telling.update(outcomes)
 
 
@@ -67,7 +77,8 @@ async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bo
             telling = telling.on_a_branch()
             outcomes = await arun_all(telling.bodies(), store=telling.store, deadline_seconds=_deadlines(desk))
     if left := telling.leftover():
-        await telling.store.abatch(left)
+        cleared = await arun_all({LINEAGE: _asking(left)}, store=telling.store)
+        outcomes = telling.kept(outcomes, cleared[LINEAGE])
     return telling.update(outcomes)
 
 
@@ -95,6 +106,7 @@ class _Telling:
     commit: Commit | None
     aside: bool
     version: Mapping[str, Any]
+    begins: str = ""
 
     @property
     def is_forked(self) -> bool:
@@ -109,7 +121,7 @@ class _Telling:
     def _body(self, memory: Memory, turn: Turn) -> Steps[Any]:
         if memory.remembers == "inline":
             return memory.remember(turn)
-        return posted(memory, turn, line=self.desk.state_key, lineage=self.lineage, commit=self.commit)
+        return posted(memory, turn, node=self.desk.state_key, lineage=self.lineage, commit=self.commit)
 
     def on_a_branch(self) -> _Telling:
         """The same, to be written on a branch of this operation's own."""
@@ -121,6 +133,13 @@ class _Telling:
     def leftover(self) -> list[Any]:
         """What an earlier try of this operation wrote and this one did not."""
         return self.commit.leftover() if self.commit else []
+
+    def kept(self, outcomes: dict[str, Outcome], cleared: Outcome) -> dict[str, Outcome]:
+        """The outcomes, unless what an earlier try left could not be deleted: then all stays hidden, to be told again."""
+        if self.commit is None or cleared.error is None:
+            return outcomes
+        self.commit.is_taken = False
+        return dict.fromkeys(outcomes, cleared)
 
     def update(self, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
@@ -136,6 +155,8 @@ class _Telling:
         update = {self.desk.state_key: states} if states and not self.aside else {}
         if self.commit is not None and self.commit.is_taken:
             update |= self._lineage_value(self.commit)
+        elif self.begins and not self.aside:
+            update |= lineage_value(self.begins, {})
         return {MEMORY: merge_memory(update, self.version)} if update else {}
 
     def _lineage_value(self, commit: Commit) -> dict[str, Any]:
@@ -149,10 +170,13 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
     thread = made.scope.thread_id or ""
     # Without a checkpointer the client sends the thread, and nothing that was decided about it is remembered.
     made = replace(made, is_whole=made.is_whole and lineage is not None)
-    told = told_to(made, desk.memories, desk.settings, root=thread, aside=aside)
+    context = desk.current(state)
+    shown = context.kept if context is not None else ()
+    told = told_to(made, desk.memories, desk.settings, root=thread, aside=aside, shown=shown)
     store, version = desk.store_of(get_runtime()), next_version(channel_of(state), desk.state_key)
     if store is None or lineage is None or not told:
-        return _Telling(desk, told, store, lineage, None, aside, version)
+        begins = root_of(made.scope, made.messages) if lineage is None and has_checkpointer(config) else ""
+        return _Telling(desk, told, store, lineage, None, aside, version, begins)
     line = line_of(desk.state_key, made.scope)
     commit = Commit(
         thread=thread,
@@ -161,11 +185,15 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
         head=lineage.head(line),
         operation=operation_id(config, line),
         place=(*namespace(made.scope, "@lineage"), label("root", lineage.root)),
-        is_retold=any(one.is_again for one in told) or line in lineage.asides,
+        is_retold=any(one.is_again for one in told) or line in lineage.asides or lineage.shares(line),
         is_joint=aside,
         part=task_id(config) if aside else "",
     )
     return _Telling(desk, told, LineageView(store, lineage, commit), lineage, commit, aside, version)
+
+
+def _asking(ops: Sequence[Op]) -> Steps[None]:
+    yield StoreOps(ops)
 
 
 def _outcomes(telling: _Telling) -> dict[str, Outcome]:

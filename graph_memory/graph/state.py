@@ -1,6 +1,6 @@
 """The state keys that memory adds to a graph, and the channels behind them.
 
-`memory` is checkpointed and holds what belongs to the thread: `{"@lineage": {...}, "<line>": {"<memory>": {...}}}`.
+`memory` is checkpointed and holds what belongs to the thread: `{"@lineage": {...}, "<node>": {"<memory>": {...}}}`.
 `memory_context` is the explained context of the newest call; it is streamed with updates and values but never checkpointed.
 """
 
@@ -13,7 +13,7 @@ from langgraph.channels import UntrackedValue
 from langgraph.graph import MessagesState
 from typing_extensions import TypedDict  # pydantic refuses typing's before Python 3.12
 
-from graph_memory.graph.lineage import LINEAGE
+from graph_memory.graph.lineage import LINEAGE, node_of
 from graph_memory.types import Context
 
 MEMORY = "memory"
@@ -21,24 +21,24 @@ CONTEXT = "memory_context"
 
 
 VERSIONS = "versions"
-"""Key of the lineage that counts the updates of each line."""
+"""Key of the lineage that counts the updates of each LLM node's part."""
 
 
 def merge_memory(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
     """`new` over `old`, nested mappings merged key by key. The reducer of the `memory` channel.
 
-    A subgraph over `MemoryState` gives back the whole channel as it was when it began. Where a line has been updated beside it,
-    which the line's version tells, what is there wins.
+    A subgraph over `MemoryState` gives back the whole channel as it was when it began. Where an LLM node's part has been
+    updated beside it, which its version tells, what is there wins.
     """
     old, new = old or {}, new or {}
     there = _versions(old)
-    late = {line for line, version in _versions(new).items() if version < there.get(line, 0)}
+    late = {node for node, version in _versions(new).items() if version < there.get(node, 0)}
     return _merged(old, _yielding(new, old, late) if late else new)
 
 
-def next_version(channel: Mapping[str, Any], line: str) -> dict[str, Any]:
-    """The part of the `memory` channel that goes with an update of a line."""
-    return {LINEAGE: {VERSIONS: {line: _versions(channel).get(line, 0) + 1}}}
+def next_version(channel: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """The part of the `memory` channel that goes with an update of an LLM node's part."""
+    return {LINEAGE: {VERSIONS: {node: _versions(channel).get(node, 0) + 1}}}
 
 
 def _versions(channel: Mapping[str, Any]) -> Mapping[str, int]:
@@ -46,13 +46,15 @@ def _versions(channel: Mapping[str, Any]) -> Mapping[str, int]:
     return found
 
 
-def _yielding(new: Mapping[str, Any], old: Mapping[str, Any], lines: Collection[str]) -> dict[str, Any]:
-    """`new` without what `old` knows better of these lines."""
+def _yielding(new: Mapping[str, Any], old: Mapping[str, Any], nodes: Collection[str]) -> dict[str, Any]:
+    """`new` without what `old` knows better of these nodes."""
     lineage = {
-        key: {line: one for line, one in value.items() if line not in lines} if isinstance(value, Mapping) else value
+        key: {line: one for line, one in value.items() if node_of(line) not in nodes}
+        if isinstance(value, Mapping)
+        else value
         for key, value in new[LINEAGE].items()
     }
-    return {**new, LINEAGE: lineage, **{line: _merged(new[line], old.get(line) or {}) for line in lines if line in new}}
+    return {**new, LINEAGE: lineage, **{node: _merged(new[node], old.get(node) or {}) for node in nodes if node in new}}
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ memory that failed alone catches up alone.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import REMEMBERED, Plan, Settings, overflow_of, share_tokens, start_after
 from graph_memory.messages import is_final_answer, newest_human
-from graph_memory.types import Turn
+from graph_memory.types import Line, Turn
 
 FROM_THE_START = ""
 
@@ -39,7 +39,15 @@ class Told:
     is_again: bool
 
 
-def told_to(plan: Plan, memories: Sequence[Memory], settings: Settings, *, root: str, aside: bool) -> list[Told]:
+def told_to(
+    plan: Plan,
+    memories: Sequence[Memory],
+    settings: Settings,
+    *,
+    root: str,
+    aside: bool,
+    shown: Sequence[Line] = (),
+) -> list[Told]:
     """What every memory is told; those that have nothing new to hear are left out.
 
     Args:
@@ -48,6 +56,7 @@ def told_to(plan: Plan, memories: Sequence[Memory], settings: Settings, *, root:
         settings: those of the node.
         root: id of the thread's root.
         aside: the conversation is not the thread's own yet: then no history is archived, and nothing overflows.
+        shown: the lines of the context that the turn began with.
     """
     overflow = overflow_of(plan, memories, settings)
     found = []
@@ -56,7 +65,12 @@ def told_to(plan: Plan, memories: Sequence[Memory], settings: Settings, *, root:
         if not (aside and (is_fed or memory.placement == "history")):
             share = share_tokens(memory, memories, settings)
             found.append(_told(plan, memory, settings, root, overflow if is_fed else None, share))
-    return [told for told in found if told is not None]
+    return [_with_shown(told, shown) for told in found if told is not None]
+
+
+def _with_shown(told: Told, shown: Sequence[Line]) -> Told:
+    mine = tuple(line for line in shown if line.memory == told.memory.name)
+    return replace(told, turn=replace(told.turn, shown=mine)) if mine else told
 
 
 def _told(plan: Plan, memory: Memory, settings: Settings, root: str, overflow: int | None, share: int) -> Told | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from langgraph.store.base import Item, Op, SearchOp
 
+from graph_memory.errors import ConflictError
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import Lineage
 from graph_memory.memories.followers import follower_of, message_of, origin_of, without_follower
@@ -50,10 +51,14 @@ class LineageView:
         try:
             sent = next(exchange)
             while True:
-                sent = exchange.send(self.store.batch(sent))
+                try:
+                    results = self.store.batch(sent)
+                except ConflictError as exc:
+                    sent = exchange.throw(exc)
+                else:
+                    sent = exchange.send(results)
         except StopIteration as stop:
-            results: list[Any] = stop.value
-            return results
+            return list(stop.value)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Any]:
         """`batch`, awaiting the store.
@@ -65,16 +70,22 @@ class LineageView:
         try:
             sent = next(exchange)
             while True:
-                sent = exchange.send(await self.store.abatch(sent))
+                try:
+                    results = await self.store.abatch(sent)
+                except ConflictError as exc:
+                    sent = exchange.throw(exc)
+                else:
+                    sent = exchange.send(results)
         except StopIteration as stop:
-            results: list[Any] = stop.value
-            return results
+            return list(stop.value)
 
     def _exchange(self, ops: list[Op]) -> Exchange:
         """What is asked of the store beneath, in one round trip where nothing is hidden."""
         asked = [_from_the_start(op) for op in ops]
-        results = (yield from self.commit.exchange(asked, takes_claims(self.store))) if self.commit else (yield asked)
-        results = results[: len(ops)]
+        if self.commit is None:
+            results = yield asked
+        else:
+            results = yield from self.commit.exchange(asked, takes_claims(self.store), self.lineage.sees)
         seen: list[Any] = [self._seen(result) for result in results]
         while more := self._too_few(asked, results, seen):
             wider = [_wider(asked[at]) for at in more]

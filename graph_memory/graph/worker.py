@@ -12,14 +12,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from graph_memory.errors import ConfigurationError, ConflictError, GraphMemoryError
 from graph_memory.graph.batches import Batch
 from graph_memory.graph.draining import Lane, lanes, opened, put_off, taken_in
-from graph_memory.graph.finding import Memories, memories_by_line
+from graph_memory.graph.finding import Memories, memories_by_node
 from graph_memory.graph.leases import Lease
 from graph_memory.graph.outbox import Entry
 from graph_memory.lockstep import Outcome, arun_all, run_all
@@ -100,7 +99,7 @@ class Worker:
     ) -> None:
         self.store = store
         self.options = options or WorkerOptions()
-        self._memories = memories_by_line(memories)
+        self._memories = memories_by_node(memories)
         self._clock = clock
         self._holder = uuid4().hex
         self._stopping = threading.Event()
@@ -178,7 +177,7 @@ class Worker:
                 yield lane, memory
 
     def _memory_of(self, lane: Lane) -> Memory | None:
-        return self._memories.get((lane.line, lane.memory)) or self._memories.get(("", lane.memory))
+        return self._memories.get((lane.node, lane.memory)) or self._memories.get(("", lane.memory))
 
     def _drained(self, lane: Lane, memory: Memory) -> int:
         lease = self._lease(lane)
@@ -245,49 +244,6 @@ class Worker:
     @property
     def _deadlines(self) -> dict[str, float | None]:
         return {_BODY: self.options.lease_seconds * _OF_LEASE}
-
-
-def background_worker(
-    memories: Memories, store: BaseStore, *, options: WorkerOptions | None = None
-) -> BackgroundWorker:
-    """A worker beside a graph, for a `with` block (in a thread) or an `async with` block (as a task).
-
-    Leaving the block waits for the turn at hand; what is left in the outbox is taken in by the next worker.
-
-    Raises:
-        ConfigurationError: none of the memories can remember in the background.
-    """
-    return BackgroundWorker(Worker(memories, store, options=options))
-
-
-class BackgroundWorker:
-    """Runs a worker for as long as a block lasts."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._thread = threading.Thread(target=worker.run, name="graph_memory_worker", daemon=True)
-        self._task: asyncio.Task[None] | None = None
-
-    def __enter__(self) -> Worker:
-        self._thread.start()
-        return self._worker
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._worker.stop()
-        self._thread.join()
-
-    async def __aenter__(self) -> Worker:
-        self._task = asyncio.create_task(self._worker.arun())
-        return self._worker
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._worker.stop()
-        if self._task is not None:
-            await self._task
 
 
 async def _heard(bell: asyncio.Event, seconds: float) -> None:

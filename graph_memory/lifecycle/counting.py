@@ -12,7 +12,7 @@ from langgraph.store.base import Item
 
 from graph_memory.memories.listing import listed
 from graph_memory.memories.records import memos_in
-from graph_memory.namespaces import user_prefix
+from graph_memory.namespaces import name_of, user_prefix
 from graph_memory.steps import Steps, arun, run
 from graph_memory.types import Memo
 
@@ -42,6 +42,7 @@ class UserStatistics:
         archived_turns: how many are archived turns.
         kinds, memories, tiers: memos by kind, by the memory that keeps them, by tier.
         sessions: memos by session.
+        threads: archived turns by thread.
         namespaces: items by namespace, without the part that names the user.
         oldest, newest: when the first and the last memo was said; None without any.
     """
@@ -54,6 +55,7 @@ class UserStatistics:
     memories: Mapping[str, int] = field(default_factory=dict)
     tiers: Mapping[str, int] = field(default_factory=dict)
     sessions: Mapping[str, SessionStatistics] = field(default_factory=dict)
+    threads: Mapping[str, int] = field(default_factory=dict)
     namespaces: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     oldest: datetime | None = None
     newest: datetime | None = None
@@ -82,16 +84,18 @@ def counted(user_id: str, items: Iterable[Item]) -> UserStatistics:
     """The statistics of a user's items."""
     items = list(items)
     memos = [memo for _, memo in memos_in(items)]
+    archived = [item for item in items if "messages" in item.value]
     said = [memo.said_at for memo in memos]
     return UserStatistics(
         user_id=user_id,
         items=len(items),
         memos=len(memos),
-        archived_turns=sum("messages" in item.value for item in items),
+        archived_turns=len(archived),
         kinds=_by(memo.kind for memo in memos),
         memories=_by(memo.origin.memory for memo in memos),
         tiers=_by(memo.tier for memo in memos),
         sessions=_sessions(memos),
+        threads=_by(name_of(item.namespace[-1]) for item in archived),
         namespaces=_by(item.namespace[2:] for item in items),
         oldest=min(said, default=None),
         newest=max(said, default=None),

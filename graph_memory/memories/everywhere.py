@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.store.base import Item, SearchOp
 
-from graph_memory.context.links import Marks, links_between, marked, name_marks
+from graph_memory.context.links import Marks, links_between, marked, name_marks, turn_marks
 from graph_memory.context.notes import Note
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
@@ -158,10 +158,9 @@ def with_links(found: Sequence[Found]) -> list[Found]:
 
 
 def _marks(memo: Memo, speakers: Iterable[str]) -> Marks:
-    turn = f"{memo.origin.root}/{memo.origin.turn_id}" if memo.origin.turn_id else ""
     entities = (str(memo.metadata.get(key) or "") for key in _ENTITIES)
     return (
-        marked("turn", [turn])
+        turn_marks(memo.origin)
         | marked("message", [memo.source])
         | marked("entity", entities)
         | name_marks([memo.text], without=speakers)

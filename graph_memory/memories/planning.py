@@ -20,7 +20,7 @@ from graph_memory.context.complexity import (
     estimate_complexity,
     refers_back,
 )
-from graph_memory.context.tokens import token_counter
+from graph_memory.context.tokens import estimating_counter, token_counter
 from graph_memory.context.workspaces import Workspace
 from graph_memory.errors import ConfigurationError
 from graph_memory.messages import newest_human, text_of
@@ -133,6 +133,16 @@ class Plan:
             filter=self.filter,
             overflowed=self.overflowed,
         )
+
+
+def counter_of(given: TokenCounter | None, workspace: Workspace | None) -> TokenCounter:
+    """The counter that was given, else the best that works here; where that one estimates, the workspace's estimate."""
+    if given is not None:
+        return given
+    found = token_counter()
+    if workspace is None or found.exact:
+        return found
+    return estimating_counter(1 / workspace.tokens_per_char)
 
 
 def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...]:

@@ -74,8 +74,8 @@ def ranked_search(
         filter: metadata that a memo must carry.
         weights: how much each signal counts.
         today: ordinal of the day on which is asked, for "last Tuesday"; None leaves such times unread.
-        fill: where fewer than `pool` match, how many of the newest memos are ranked too, and as many of the newest of each
-            person whom the question names: in what is said of somebody the words of the question need not stand.
+        fill: where fewer than `pool` match, how many of the newest memos of each person whom the question names are ranked
+            too, or of all when it names nobody: an answer need not hold the question's words.
     """
     text = text[:QUERY_CHARACTERS]
     where = namespace(scope, memory)
@@ -113,10 +113,10 @@ def _searches(where: tuple[str, ...], asked: Question, pool: int, filter: Mappin
 
 
 def _newest(where: tuple[str, ...], asked: Question, filter: Mapping[str, Any] | None, fill: int) -> list[SearchOp]:
-    """Without a query: the newest of all, and of those whom the question is about."""
+    """Without a query: the newest of those whom the question is about, or of all."""
     condition: dict[str, Any] = {"metadata": dict(filter)} if filter else {}
-    wanted = [condition, *({**condition, "speaker": name} for name in asked.speakers)] if fill else []
-    return [SearchOp(where, filter=one or None, limit=fill, refresh_ttl=False) for one in wanted]
+    wanted = [{**condition, "speaker": name} for name in asked.speakers] or [condition]
+    return [SearchOp(where, filter=one or None, limit=fill, refresh_ttl=False) for one in wanted if fill]
 
 
 def _noted(items: Iterable[Item]) -> dict[str, tuple[Item, Note]]:

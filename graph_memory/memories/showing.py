@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graph_memory.context.links import turn_marks
 from graph_memory.memories.records import line_of
 from graph_memory.memories.searching import Found
 from graph_memory.types import Snippet
@@ -39,4 +40,7 @@ def found_snippet(found: Found) -> Snippet:
         label=f"{memo.said_at:%Y-%m-%d}",
         lead=f"{memo.speaker}: " if memo.speaker else "",
         about=found.terms,
+        importance=memo.importance,
+        tier=memo.tier,
+        marks=turn_marks(memo.origin),
     )

@@ -19,18 +19,23 @@ from langgraph.store.base import GetOp, Item, PutOp
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.scoring import freshness
 from graph_memory.context.tokens import token_counter
-from graph_memory.errors import ConfigurationError, ModelError
+from graph_memory.errors import ModelError
+from graph_memory.memories.accesses import Accesses
 from graph_memory.memories.base import Memory
 from graph_memory.memories.episode_recall import recalled_episodes, with_episodes
 from graph_memory.memories.episodes import Episodes, Keeper
 from graph_memory.memories.followers import followed, following
+from graph_memory.memories.judging import judged
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.ranked import ranked_search
 from graph_memory.memories.records import is_valid_at, memo_id, memos_of, stored
 from graph_memory.memories.searching import Found
 from graph_memory.memories.showing import showable
+from graph_memory.memories.vector_options import check_options
 from graph_memory.messages import is_spoken
+from graph_memory.models import ChatModel
 from graph_memory.namespaces import namespace
+from graph_memory.prompts import IMPORTANCE
 from graph_memory.steps import Call, Steps, StoreOps, arun, run
 from graph_memory.types import Memo, Query, Scope, Section, TokenCounter, Turn
 
@@ -51,8 +56,8 @@ class VectorMemory(Memory):
     Attributes:
         limit: how many memos are considered for the context; the budget decides how many are shown.
         candidates: how many memos the store is asked for; they are ranked here.
-        fill: where fewer than `candidates` match, how many of the newest are considered for the context too; 0 for those alone
-            that match.
+        fill: where fewer than `candidates` match, how many of the newest are considered for the context too (of those whom the
+            question names, if it does); 0 for those alone that match.
         threshold: memos that score below are not recalled, 0–1.
         roles: message types that are remembered.
         weights: how much each ranking signal counts.
@@ -63,6 +68,11 @@ class VectorMemory(Memory):
         half_life_hours: age at which freshness has halved.
         ttl_seconds: how long a memo is kept after it was last written; None keeps it. Needs a store with TTL.
         filter: metadata that a memo must carry to be recalled.
+        counts_accesses: counts, together with remembering, which memos the turn's context showed; promotion goes by it
+            (`graph_memory.lifecycle.move_tiers`).
+        importance_model: judges how much each message of a turn matters, in one call; None goes by rules. Remembering waits for
+            it, which can be left to the background: see `remembers`.
+        importance_prompt: what that model is told.
         episodes: how finished sessions are summarised and recalled; None keeps none.
     """
 
@@ -82,34 +92,14 @@ class VectorMemory(Memory):
     half_life_hours: float = 168.0
     ttl_seconds: float | None = None
     filter: Mapping[str, Any] | None = None
+    counts_accesses: bool = False
+    importance_model: ChatModel | None = None
+    importance_prompt: str = IMPORTANCE
     episodes: Episodes | None = field(default_factory=Episodes)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (("limit", 1), ("candidates", 1), ("rerank", 1), ("fill", 0)):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < least:
-                raise ConfigurationError(
-                    f"memory {self.name!r} has {name} {getattr(self, name)}: give a whole number, {least} or more"
-                )
-        if self.placement == "history":
-            raise ConfigurationError(
-                f"memory {self.name!r} cannot be placed as history: only whole turns can, as BufferMemory"
-            )
-        if not self.roles or not set(self.roles) <= {"human", "ai"}:
-            raise ConfigurationError(f"memory {self.name!r} has roles {self.roles}: choose from 'human' and 'ai'")
-        if self.ttl_seconds is not None and not self.ttl_seconds > 0:
-            raise ConfigurationError(
-                f"memory {self.name!r} has ttl_seconds={self.ttl_seconds}: give seconds above 0, or None"
-            )
-        if not 0 <= self.threshold <= 1 or not 0 <= self.freshness_weight <= 1:
-            raise ConfigurationError(
-                f"memory {self.name!r} has threshold {self.threshold} and freshness_weight {self.freshness_weight}:"
-                " both lie in 0–1"
-            )
-        if not self.half_life_hours > 0:
-            raise ConfigurationError(
-                f"memory {self.name!r} has half_life_hours {self.half_life_hours}: give hours above 0"
-            )
+        check_options(self)
 
     def recall(self, query: Query) -> Steps[Section]:
         """The memos that answer the newest human message, best first."""
@@ -131,10 +121,14 @@ class VectorMemory(Memory):
             return None
         where, seq = namespace(turn.scope, self.name), int(turn.state.get("seq", 0))
         memos = memos_of(turn, spoken, memory=self.name, first_seq=seq, tier=self.tier)
+        if self.importance_model is not None:
+            memos = yield from judged(memos, self.importance_model, self.importance_prompt, memory=self.name)
         unknown = memo_id(turn.stem, (turn.previous.id if turn.previous else "") or "", self.name)
         before = str(turn.state.get("last") or unknown)  # in a fork it was written under another branch's id
         about, key = place(turn.scope, self.name)
-        answers = yield StoreOps([GetOp(about, key, refresh_ttl=False), GetOp(where, before, refresh_ttl=False)])
+        shown = Accesses.of(turn.scope, turn.shown if self.counts_accesses else (), turn.turn_id, turn.now)
+        gets = [GetOp(about, key, refresh_ttl=False), GetOp(where, before, refresh_ttl=False)]
+        answers = yield StoreOps([*gets, *shown.gets()])
         known = Participants.of(answers[0])
         now = known.with_memos(memos)
         followed = self._followed(where, answers[1] if turn.previous else None, memos[0])
@@ -142,7 +136,7 @@ class VectorMemory(Memory):
         puts = [*followed, *self._puts(where, memos, now, previous=before if followed else "", seen=seen)]
         if now != known:
             puts.append(PutOp(about, key, now.to_value(), index=False))
-        yield StoreOps(puts)
+        yield StoreOps([*puts, *shown.puts(answers[len(gets) :])])
         if (keeper := self.keeper(turn.scope, counter=turn.counter)) is not None:
             yield from keeper.after(turn, answers[1], memos)
         return self.state_after(turn)

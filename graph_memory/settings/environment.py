@@ -2,7 +2,7 @@
 
 The settings of the chosen workspace have variables too: the path to their place in the YAML file, joined by underscores, such
 as `GRAPH_MEMORY_MAX_TOTAL_TOKENS`, `GRAPH_MEMORY_SCORING_WEIGHTS_RELEVANCE` or `GRAPH_MEMORY_PROMOTION_THRESHOLD`. Lists and
-mappings are written as JSON. An empty variable counts as not set.
+mappings are written as JSON; names may stand in a list with commas between them. An empty variable counts as not set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator, model_validator
 
 from graph_memory.context.workspaces import WORKSPACES, Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
@@ -29,6 +29,10 @@ PREFIX = "GRAPH_MEMORY_"
 
 Strategy = Literal["sliding_window", "selective", "deletion"]
 Preset = Literal["aggressive", "balanced", "conservative"]
+MemoryKind = Literal["buffer", "summary", "vector", "entity", "key_value", "working"]
+
+COMPRESSION = ("compression_threshold", "compression_ratio", "short_term_size", "compression_strategy")
+"""The settings that a preset gives."""
 
 COMPRESSION_PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -69,8 +73,15 @@ class MemorySettings(BaseModel):
         preserve_system_prompts, preserve_tool_calls: whether these are kept as they are.
         model, summary_model, embed: "provider:name" of the chat model, the one that summarises, the embedding model.
         turns, tokens, seconds, flush_tokens, prune: options of `BufferMemory`.
-        limit, candidates, threshold, rerank, freshness_weight, half_life_hours: options of `VectorMemory`.
+        limit, candidates, threshold, rerank, freshness_weight, half_life_hours, counts_accesses: options of `VectorMemory`.
         ttl_seconds: how long both keep a message.
+        memories: which memories there are; `graph_memory.configured` says which without this.
+        weights: their shares of the budget, in place of the defaults.
+        history_min_share, memory_max_share: fractions of the budget that history has at least, and each other memory at most.
+        mode: whether memories are asked in "parallel", or "sequential".
+        namespace: where `KeyValueMemory` keeps values.
+        capacity, eviction, reasoning_chain, working_ttl_seconds: options of `WorkingMemory`.
+        entity_types, relationship_tracking: options of `EntityMemory`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -84,10 +95,10 @@ class MemorySettings(BaseModel):
     workspaces: Path | None = None
     overrides: WorkspaceSpec = WorkspaceSpec()
     preset: Preset | None = None
-    compression_threshold: int = Field(40_000, gt=0)
-    compression_ratio: float = Field(0.3, gt=0, lt=1)
+    compression_threshold: int = Field(default=40_000, gt=0)
+    compression_ratio: float = Field(default=0.3, gt=0, lt=1)
     compression_strategy: Strategy = "sliding_window"
-    short_term_size: int = Field(20, gt=0)
+    short_term_size: int = Field(default=20, gt=0)
     preserve_system_prompts: bool = True
     preserve_tool_calls: bool = True
     model: str | None = None
@@ -105,6 +116,24 @@ class MemorySettings(BaseModel):
     freshness_weight: float | None = Field(default=None, ge=0, le=1)
     half_life_hours: float | None = Field(default=None, gt=0)
     ttl_seconds: float | None = Field(default=None, gt=0)
+    counts_accesses: bool | None = None
+    memories: tuple[MemoryKind, ...] | None = Field(default=None, min_length=1)
+    weights: dict[MemoryKind, PositiveFloat] | None = None
+    history_min_share: float | None = Field(default=None, ge=0, le=1)
+    memory_max_share: float | None = Field(default=None, gt=0, le=1)
+    mode: Literal["parallel", "sequential"] | None = None
+    namespace: str | None = None
+    capacity: int | None = Field(default=None, gt=0)
+    eviction: Literal["importance", "lru", "fifo"] | None = None
+    reasoning_chain: bool | None = None
+    working_ttl_seconds: float | None = Field(default=None, gt=0)
+    entity_types: tuple[str, ...] | None = Field(default=None, min_length=1)
+    relationship_tracking: bool | None = None
+
+    @field_validator("memories", "entity_types", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
 
     @model_validator(mode="before")
     @classmethod
@@ -121,7 +150,11 @@ class MemorySettings(BaseModel):
         """
         given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
         _warn_of_misspellings(given)
-        plain = {field: given[name] for name, field in _FIELDS.items() if name in given}
+        plain = {
+            field: _value(name, given[name]) if field in _STRUCTURED else given[name]
+            for name, field in _FIELDS.items()
+            if name in given
+        }
         try:
             return cls.model_validate({**plain, **_overrides(given)})
         except ValidationError as exc:
@@ -157,6 +190,7 @@ def _workspace_places() -> Iterator[Place]:
 
 
 _FIELDS = {variable((name,)): name for name in MemorySettings.model_fields if name != "overrides"}
+_STRUCTURED = ("memories", "weights", "entity_types")
 _OVERRIDES = {variable(place): place for place in _workspace_places()}
 
 VARIABLES = (*_FIELDS, *_OVERRIDES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graph_memory.urls import Opening, check_options, parse
+from graph_memory.urls import Opening, check_options, extra, parse
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -13,25 +13,42 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "open_store"]
 
-OPTIONS = frozenset({"dims", "fields", "ttl", "cache_mb", "timeout_seconds", "weights", "clock"})
-"""What `open_store` takes beside `embed`; `SqliteStore` says what each means."""
+_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"})
+OPTIONS = {
+    "sqlite": _COMMON | {"cache_mb", "clock"},
+    "postgresql": _COMMON | {"user", "pool_size"},
+    "redis": _COMMON | {"cache_mb", "prefix", "most_ranked", "max_connections"},
+}
+"""What `open_store` takes beside `embed`, by scheme; `SqliteStore`, `PostgresStore` and `RedisStore` say what each means."""
 
 
 def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[BaseStore]:
     """The store that a url names, for a `with` or an `async with` block.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block).
+        url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block);
+            `postgresql://user:password@host/database`; `redis://[user:password@]host[:port][/db]`, or `rediss://…` for TLS.
         embed: LangChain `Embeddings`, a function (sync or async) from a list of texts to vectors, or an `init_embeddings`
             string such as "openai:text-embedding-3-small". Without it, search goes by words alone.
-        options: see `SqliteStore`: dims, fields, ttl, cache_mb, timeout_seconds, weights, clock.
+        options: see `SqliteStore`, `PostgresStore` and `RedisStore`: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock
+            (SQLite); user, pool_size (Postgres); cache_mb, prefix, most_ranked, max_connections (Redis).
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong.
-        StoreError: on entering the block, when the file is foreign, damaged or cannot be written.
+        MissingExtraError: the packages that this kind of url needs are not installed.
+        StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
+        StoreUnavailableError: on entering the block, when the server does not answer.
     """
     place = parse(url)
-    check_options(options, OPTIONS, "open_store")
+    check_options(options, OPTIONS[place.scheme], "open_store")
+    if place.scheme == "postgresql":
+        with extra("Postgres", "postgres"):
+            from graph_memory.stores.postgres import PostgresStore
+        return PostgresStore(place.url, embed=embed, **options)
+    if place.scheme == "redis":
+        with extra("Redis", "redis"):
+            from graph_memory.stores.redis import RedisStore
+        return RedisStore(place.url, embed=embed, **options)
     from graph_memory.stores.sqlite import SqliteStore
 
     return SqliteStore(place.path, embed=embed, **options)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from graph_memory.stores._ops import Namespace
 from graph_memory.stores._sqlite_schema import ITEM_BITS
+from graph_memory.stores._vectors import spread
 
 Ids = NDArray[np.int64]
 Rows = NDArray[Any]
 _Key = tuple[int, str | None]  # namespace and term; None for the vectors
-_PAIRS, _AT_ONCE = 512, 32  # few rows at once: fresh memory costs more than the arithmetic
 _OVERHEAD = 500  # bytes of an empty entry
 
 
@@ -54,15 +54,8 @@ class Entry:
 
     @cached_property
     def spread(self) -> tuple[float, float] | None:
-        """Of vectors: mean and standard deviation of the cosine of two, from up to 512 pairs that lie far apart."""
-        if len(self.rows) < 3:
-            return None
-        one = np.arange(0, len(self.rows), max(1, len(self.rows) // _PAIRS))
-        other = (one * 7919 + len(self.rows) // 2) % len(self.rows)
-        pairs = [(one[at : at + _AT_ONCE], other[at : at + _AT_ONCE]) for at in range(0, len(one), _AT_ONCE)]
-        cosines = np.concatenate([np.einsum("ij,ij->i", self.rows[a], self.rows[b]) for a, b in pairs])
-        cosines = cosines[cosines < 0.999]  # an item and itself, or its copy
-        return (float(cosines.mean()), float(cosines.std()) or 1.0) if len(cosines) else None
+        """Of vectors: mean and standard deviation of the cosine of two."""
+        return spread(self.rows)
 
 
 class IndexCache:

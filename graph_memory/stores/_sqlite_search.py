@@ -19,9 +19,10 @@ from graph_memory.context.fusion import FusionWeights, Ranking, Scores, bm25, fu
 from graph_memory.context.words import terms
 from graph_memory.stores._embedding import Vector, size_mismatch
 from graph_memory.stores._ops import page
-from graph_memory.stores._sqlite_cache import Ids, IndexCache, Rows, Space
+from graph_memory.stores._sqlite_cache import Ids, IndexCache, Space
 from graph_memory.stores._sqlite_read import Read, Row, ages, fetch, hit, spaces_under, touched
 from graph_memory.stores._sqlite_schema import ITEM_BITS, dims
+from graph_memory.stores._vectors import cosines
 from graph_memory.stores.hits import Hit, Hits, Statistics
 
 Cosines = NDArray[np.float32]
@@ -88,26 +89,19 @@ class Ranker:
         if size != len(vector):
             raise size_mismatch(len(vector), size, self.where)
         found = [self.cache.vectors(connection, space, size) for space in spaces]
-        near, cosines = _largest(
+        near, closest = _largest(
             np.concatenate([np.empty(0, np.int64), *(entry.ids for entry in found)]),
-            np.concatenate([np.empty(0, np.float32), *(_cosines(entry.rows, vector) for entry in found)]),
+            np.concatenate([np.empty(0, np.float32), *(cosines(entry.rows, vector) for entry in found)]),
         )
         both = _union(near, ids)
         spread = max(found, key=lambda entry: len(entry.rows)).spread if found else None
-        return both, _spread(both, ids, words, 0.0), _spread(both, near, cosines, np.nan), spread
+        return both, _spread(both, ids, words, 0.0), _spread(both, near, closest, np.nan), spread
 
 
 def _summed(ids: Ids, scores: Scores) -> tuple[Ids, Scores]:
     unique, at = np.unique(ids, return_inverse=True)
     total: Scores = np.bincount(at, scores, len(unique)).astype(np.float64)  # integers when empty
     return unique, total
-
-
-def _cosines(rows: Rows, vector: Vector) -> Cosines:
-    """Of unit vectors. `einsum` keeps to one thread and is as fast: BLAS starts one per core, and on a busy machine waits for
-    them (20,000 × 384 on two cores: 0.9 ms against 8)."""
-    cosines: Cosines = np.einsum("ij,j->i", rows, vector)
-    return cosines
 
 
 def _largest(ids: Ids, cosines: Cosines) -> tuple[Ids, Scores]:

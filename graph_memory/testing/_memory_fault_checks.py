@@ -10,21 +10,21 @@ from itertools import accumulate
 from typing import Any, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory.errors import GraphMemoryError
+from graph_memory.graph.attach import attach
 from graph_memory.memories.base import Memory
-from graph_memory.steps import Generate, Request, Steps, StoreOps, run
+from graph_memory.steps import Request, Steps, StoreOps, run
+from graph_memory.testing._memory_standins import FailingStore, UselessModel, stopped, watched
 from graph_memory.testing._memory_trials import (
     COUNTER,
-    FailingStore,
     MemoryCheck,
     Trial,
-    UselessModel,
     checker,
-    stopped,
-    watched,
 )
 from graph_memory.types import Query, Section, Turn
 
@@ -80,8 +80,9 @@ async def bodies_can_be_closed_at_any_step(trial: Trial) -> None:
 
 @check()
 async def bodies_leave_alone_what_they_are_handed(trial: Trial) -> None:
-    state = await trial.told()
-    turn = trial.turn(copy.deepcopy(trial.sample.turns[-1]), state)
+    first, last = trial.sample.turns[0], trial.sample.turns[-1]
+    state = trial.merged({}, await trial.run(trial.memory.remember(trial.turn(first, {})), trial.store))
+    turn = trial.turn(copy.deepcopy(last), state)
     query = trial.query(state, messages=(*copy.deepcopy(trial.sample.messages), *trial.query(state).messages))
     before = _handed(turn), _handed(query)
     await trial.run(trial.memory.remember(turn), trial.store)
@@ -91,6 +92,33 @@ async def bodies_leave_alone_what_they_are_handed(trial: Trial) -> None:
 
 def _handed(given: Turn | Query) -> tuple[object, ...]:
     return [message.model_dump() for message in given.messages], copy.deepcopy(given.state)
+
+
+@check()
+async def in_a_graph_nothing_degrades(trial: Trial) -> None:
+    events = [event["graph_memory"] for event in await _lived_through(trial)]
+    assert {event["event"] for event in events} >= {"recalled"}
+    assert [event["degraded"] for event in events if event.get("degraded")] == []
+
+
+async def _lived_through(trial: Trial) -> list[Any]:
+    """What the custom stream tells while the sample passes through a graph with this memory."""
+    turns = iter(trial.sample.turns)
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
+    builder.add_node("assistant", lambda _: {"messages": [*next(turns)[1:]]})
+    builder.add_edge(START, "assistant")
+    builder.add_edge("assistant", END)
+    attach(builder, "assistant", [trial.memory], budget_tokens=4000, counter=COUNTER)
+    graph: Any = builder.compile(store=trial.store, checkpointer=InMemorySaver())
+    config = {"configurable": {"user_id": trial.scope.user_id, "thread_id": trial.scope.thread_id}}
+    events: list[Any] = []
+    for turn in trial.sample.turns:
+        given: tuple[Any, ...] = ({"messages": [turn[0]]}, config)
+        if trial.mode == "sync":
+            events += graph.stream(*given, stream_mode="custom")
+        else:
+            events += [event async for event in graph.astream(*given, stream_mode="custom")]
+    return events
 
 
 @check()
@@ -203,15 +231,3 @@ async def what_state_after_says_is_what_remember_returns(trial: Trial) -> None:
         kept = await trial.run(trial.memory.remember(turn), trial.store)
         assert foretold == kept
         state = trial.merged(state, kept)
-
-
-@check("model")
-async def models_are_asked_by_requests(trial: Trial) -> None:
-    asked: list[Any] = []
-    memory = with_model(trial.memory, UselessModel())
-    for body in _bodies(trial, memory, {}):
-        try:
-            run(watched(body, asked.append), store=InMemoryStore())
-        except GraphMemoryError:
-            continue
-    assert any(isinstance(request, Generate) for request in asked)

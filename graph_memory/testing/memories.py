@@ -7,8 +7,8 @@ A memory's tests run every check in both modes:
     def test_my_memory(check, mode):
         run_check(check, MyMemory, mode)
 
-The memory is told a `Sample` of two turns and asked about it. One that listens for something that the default sample does not hold
-is given its own. A check that needs what a memory does not do (see `abilities`) raises `Unsupported`, which pytest reports as a
+The memory is told a `Sample` of two turns and asked about it. One that listens for what the default sample does not hold is given
+its own. A check that needs what a memory does not do (see `abilities`) raises `Unsupported`, which pytest reports as a
 skip. For pytest to explain what an assertion saw, call `pytest.register_assert_rewrite("graph_memory.testing")` in a conftest
 before the first import.
 """
@@ -16,10 +16,9 @@ before the first import.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import copy
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
@@ -28,7 +27,7 @@ from graph_memory.memories.base import Memory
 from graph_memory.testing import _memory_checks, _memory_fault_checks
 from graph_memory.testing._calls import Mode, Unsupported
 from graph_memory.testing._memory_fault_checks import asks_a_model
-from graph_memory.testing._memory_trials import SAMPLE, MemoryCheck, MemoryFactory, Sample, StoreFactory, Trial
+from graph_memory.testing._memory_trials import SAMPLE, MemoryCheck, MemoryFactory, Sample, StoreFactory, Trial, driven
 from graph_memory.urls import Opening
 
 __all__ = [
@@ -77,12 +76,12 @@ def run_check(
         AssertionError: the memory does not behave as it must.
         Unsupported: the memory does not do what the check is about.
     """
-    opening = store()
+    opening, sample = store(), copy.deepcopy(sample)
     if mode == "async":
         asyncio.run(_arun(check, memory, store, sample, opening))
         return
     with opening as opened:
-        _finish(_checked(check, Trial(memory(), opened, mode, sample, memory, store)))
+        driven(_checked(check, Trial(memory(), opened, mode, sample, memory, store)))
 
 
 async def abilities(trial: Trial) -> frozenset[str]:
@@ -121,13 +120,3 @@ async def _checked(check: MemoryCheck, trial: Trial) -> None:
     if missing := check.needs - found:
         raise Unsupported(f"{type(trial.memory).__name__} does not do: {', '.join(sorted(missing))}")
     await check.run(replace(trial, abilities=found))
-
-
-def _finish(body: Coroutine[Any, Any, None]) -> None:
-    """Drives a coroutine that never waits for anything."""
-    try:
-        body.send(None)
-    except StopIteration:
-        return
-    body.close()
-    raise RuntimeError("a check in sync mode waited for an event loop")

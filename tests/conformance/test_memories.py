@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graph_memory import (
@@ -24,6 +26,22 @@ from graph_memory.testing.memories import (
     in_memory,
     run_check,
 )
+from tests.entity_helpers import Reader
+from tests.summarisers import Summariser
+
+LEARNT = {
+    "Preferences": {"preferences": [{"key": "drink", "value": "tea"}]},
+    "ExtractedEntities": {
+        "entities": [{"name": "Ines", "type": "person"}, {"name": "Ghent", "type": "location"}],
+        "facts": [{"subject": "Ines", "attribute": "home", "value": "Ghent", "value_type": "location"}],
+    },
+}
+
+
+def reader() -> Any:
+    """A model that reads the sample rightly, whatever it is asked for."""
+    return Reader(lambda schema: {"raw": None, "parsed": schema(**LEARNT[schema.__name__]), "parsing_error": None})
+
 
 STORES: dict[str, StoreFactory] = {"in_memory": in_memory, "sqlite": lambda: open_store("sqlite://")}
 
@@ -37,6 +55,9 @@ MEMORIES: dict[str, MemoryFactory] = {
     "working_shared": lambda: WorkingMemory(shared=True),
     "key_value": lambda: KeyValueMemory(extract=said_preferences),
     "entity": EntityMemory,
+    "summary_with_model": lambda: SummaryMemory(Summariser("Ines lives in Ghent.")),  # type: ignore[arg-type]
+    "key_value_with_model": lambda: KeyValueMemory(model=reader()),
+    "entity_with_model": lambda: EntityMemory(reader()),
 }
 
 

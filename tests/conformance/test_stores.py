@@ -42,6 +42,13 @@ def test_sqlite_file(check: Check, mode: Mode, tmp_path: Path) -> None:
     run_check(check, lambda embed: open_store(f"sqlite:///{tmp_path / 'memory.db'}", embed=embed), mode)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_postgres(check: Check, mode: Mode, postgres_url: str) -> None:
+    """Our store, on Postgres, behaves as memories rely on."""
+    run_check(check, lambda embed: open_store(postgres_url, embed=embed), mode)
+
+
 def _in_memory_store(embed: Embed | None) -> AbstractContextManager[InMemoryStore]:
     return nullcontext(InMemoryStore(index={"dims": 5, "embed": embed, "fields": ["text"]} if embed else None))
 

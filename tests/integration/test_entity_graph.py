@@ -85,7 +85,6 @@ def test_a_turn_that_runs_again_is_kept_once(store: Any, mode: str) -> None:
     first["messages"][0].id = "m1"
     call(graph(Assistant(), once), mode, first, in_thread())
     call(graph(flaky, store, retry=RetryPolicy(initial_interval=0.01)), mode, first, in_thread())
-    call(graph(Assistant(), store), mode, first, in_thread())
 
     assert records(store) == records(once)
 

@@ -209,3 +209,16 @@ def test_statistics_count_by_kind_memory_session_and_namespace():
     assert (counted.oldest, counted.newest) == (old, new)
     assert sum(counted.namespaces.values()) == 4
     assert statistics(store, "nobody").oldest is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_statistics_count_the_turns_of_each_thread(mode: str):
+    """Those that the buffer archived."""
+    store = InMemoryStore()
+    graph = plain(Assistant(), [BufferMemory()]).compile(store=store, checkpointer=InMemorySaver())
+    for thread in ("one", "two", "one"):
+        call(graph, mode, {"messages": [HumanMessage("Hello!")]}, in_thread(thread))
+
+    counted = statistics(store, "ada")
+
+    assert (counted.threads, counted.archived_turns) == ({"one": 2, "two": 1}, 3)

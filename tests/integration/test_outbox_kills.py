@@ -18,7 +18,7 @@ from tests.outbox import noted_graph, notes, waiting
 
 SOAK = bool(os.environ.get("GRAPH_MEMORY_SOAK"))
 TURNS, KILLS = (2000, 200) if SOAK else (100, 10)
-THREADS = 8
+USERS = TURNS // 12
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -28,7 +28,7 @@ def test_killed_workers_take_in_every_turn_once(tmp_path: Path, mode: str):
     with SqliteStore(path, timeout_seconds=30) as store, workers(path, 2) as running:
         graph = noted_graph(store, InMemorySaver())
         for turn in range(TURNS):
-            call(graph, mode, {"messages": [("user", f"turn {turn}")]}, in_thread(f"t{turn % THREADS}"))
+            call(graph, mode, {"messages": [("user", f"turn {turn}")]}, in_thread(user_id=f"user {turn % USERS}"))
             if turn % (TURNS // KILLS) == 0:
                 time.sleep(chance.random() * 0.02)
                 running.kill()

@@ -18,7 +18,7 @@ from tests.entity_helpers import ADA, DAY, LATER, Reader, current, known, recall
 
 
 def test_remembering_asks_for_receipts_then_names_then_writes() -> None:
-    """Stepped by hand: two reads, one write; every memo lies under an entity of the user's."""
+    """Stepped by hand: two reads, one write; the memo where searches find it, a record under its entity, all of them the user's."""
     steps = EntityMemory().remember(turn("Ann works at Acme."))
     receipts = next(steps)
     names = steps.send([None])
@@ -29,8 +29,9 @@ def test_remembering_asks_for_receipts_then_names_then_writes() -> None:
     writes = steps.send([]).ops
 
     assert {op.namespace[1] for op in (*receipts.ops, *names.ops, *writes)} == {"user:ada:"}
-    kinds = sorted(op.value["kind"] for op in writes if "kind" in op.value)
-    assert kinds == ["mention", "mention", "mention", "relation"]
+    assert [op.value["text"] for op in writes if op.index] == ["Ann works at Acme"]
+    parts = sorted((op.namespace[-1], op.value["kind"]) for op in writes if len(op.namespace) == 6)
+    assert parts == [("mentions", "mention")] * 3 + [("slots", "relation")]
     with pytest.raises(StopIteration) as stopped:
         steps.send([None] * len(writes))
     assert stopped.value.value == {"seq": 1}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_memory.context.links import context_links, links_between, name_marks
-from graph_memory.types import Context, Line, Section, Snippet
+from graph_memory.context.links import context_links, links_between, name_marks, turn_marks
+from graph_memory.types import Context, Line, Origin, Section, Snippet
 
 
 def test_texts_that_share_a_mark_are_linked_both_ways():
@@ -56,3 +56,15 @@ def test_links_go_both_ways_and_never_to_oneself(marks: dict[str, frozenset[str]
     assert all(key not in others and others for key, others in found.items())
     assert all(key in found[other] for key, others in found.items() for other in others)
     assert all(marks[key] & marks[other] for key, others in found.items() for other in others)
+
+
+def test_lines_of_one_turn_are_linked():
+    """A question and what was answered to it, though they share no word; links are among what is shown."""
+    turn = turn_marks(Origin("root", turn_id="h1"))
+    snippets = tuple(Snippet(key, memo_id=key, marks=turn) for key in ("question", "answer", "left out"))
+    lines = tuple(Line("vector", key, key, 1, key != "left out", "") for key in ("question", "answer", "left out"))
+
+    links = context_links(Context(lines=lines, sections=(Section("vector", snippets),)))
+
+    assert links == {"question": ("answer",), "answer": ("question",)}
+    assert turn_marks(Origin("root")) == frozenset()

@@ -16,10 +16,11 @@ from graph_memory.errors import ModelError
 from graph_memory.graph.batches import Batch
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.draining import taken_in
-from graph_memory.graph.finding import memories_by_line
+from graph_memory.graph.finding import memories_by_node
 from graph_memory.graph.leases import Lease
 from graph_memory.graph.lineage import Head, Lineage
 from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer, entry_id
+from graph_memory.graph.positions import Position
 from graph_memory.graph.posting import posted
 from graph_memory.graph.worker import WorkerOptions
 from graph_memory.namespaces import namespace
@@ -41,10 +42,10 @@ def a_turn(number: int = 1, **more: Any) -> Turn:
 def an_entry(number: int = 1, **more: Any) -> Entry:
     """The entry of a turn, on the first branch of its thread."""
     head = Head("", number - 1)
-    place = {"root": "r", "operation": f"op{number}", "head": head, "heads": {"n": head}}
+    position = Position("r", "n~1", head, f"op{number}", {"n~1": head})
     when = NOW + timedelta(seconds=number)
-    known = {"id": f"e{number}", "memory": "notes", "line": "n", "turn": a_turn(number), "posted_at": when}
-    return Entry(**{**known, **place, **more})
+    known = {"id": f"e{number}", "memory": "notes", "node": "n", "turn": a_turn(number), "posted_at": when}
+    return Entry(**{**known, "position": position, **more})
 
 
 def a_lease(entry: Entry, *, is_atomic: bool = True) -> Lease:
@@ -54,13 +55,13 @@ def a_lease(entry: Entry, *, is_atomic: bool = True) -> Lease:
 
 def test_an_entry_comes_back_as_it_was_written():
     """Its value holds all that a worker needs; messages carry the time when they were said."""
-    entry = an_entry(2, attempts=3, not_before=NOW, reason="the model failed", is_retold=True)
+    entry = an_entry(2, attempts=3, not_before=NOW, reason="the model failed")
 
     again = Entry.of(entry.to_value())
 
     assert again.to_value() == entry.to_value()
     assert again.turn.messages[0].additional_kwargs == {"said_at": NOW.isoformat()}
-    assert again.head == Head("", 1)
+    assert again.position == entry.position
     assert again.commit() == entry.commit()
 
 
@@ -90,7 +91,7 @@ def test_entries_of_different_users_and_turns_never_share_an_id(who: list[tuple[
 def test_a_turn_is_posted_in_one_batch_and_its_state_is_known():
     """The remembering node asks for one round trip; the record is marked as its commit's."""
     commit = Commit("t", "r", "n", Head("", 4), "op", ("slots",))
-    steps = posted(NoteMemory(), a_turn(), line="n", lineage=Lineage("r", {"n": Head("", 4)}), commit=commit)
+    steps = posted(NoteMemory(), a_turn(), node="n", lineage=Lineage("r", {"n": Head("", 4)}), commit=commit)
 
     request = next(steps)
     with pytest.raises(StopIteration) as ended:
@@ -112,8 +113,8 @@ def test_a_turn_is_posted_in_one_batch_and_its_state_is_known():
         (lambda: Memory(name="@outbox"), "cannot be named"),
         (lambda: WorkerOptions(attempts=0), "a worker's attempts is 0"),
         (lambda: WorkerOptions(debounce_seconds=-1), "a worker's debounce_seconds is -1"),
-        (lambda: memories_by_line([BufferMemory()]), "can remember in the background"),
-        (lambda: memories_by_line(["notes"]), "a graph or a list of memories, not str"),
+        (lambda: memories_by_node([BufferMemory()]), "can remember in the background"),
+        (lambda: memories_by_node(["notes"]), "a graph or a list of memories, not str"),
     ],
 )
 def test_what_cannot_work_is_refused_early(make: Any, said: str):
@@ -183,7 +184,7 @@ def test_a_lease_that_ran_out_is_taken_over():
 def test_turns_of_a_quick_exchange_are_told_as_one():
     """Those that follow one another on one branch, until one does not."""
     first, second, third = an_entry(1), an_entry(2), an_entry(3)
-    fork = an_entry(4, head=Head("fork", 0, (("", 3),)))
+    fork = an_entry(4, position=Position("r", "n~1", Head("fork", 0, (("", 3),)), "fork"))
 
     batch = Batch.first([first, second, third, fork], joins=True)
 
@@ -220,7 +221,7 @@ def test_records_of_a_joined_batch_stand_at_their_own_commits():
         "root": "r",
         "branch": "",
         "turn_id": "h1",
-        "line": "n",
+        "line": "n~1",
         "commit": 1,
     }
 

@@ -48,20 +48,22 @@ def lines(context: Context) -> list[Line]:
 @over_stores
 def test_where_few_match_the_newest_fill_the_budget(made):
     """The answer need not hold the question's words, and ranks behind what does."""
-    store = filled(made(), "I paint with oils", "Lovely", "It calms me down", "We flew to Rome")
+    store = filled(made(), "I paint with oils", *["Lovely"] * 7, "It calms me down", "We flew to Rome")
     offered = lines(shown(store, "Does Ann paint?"))
 
     assert offered[0].text == "Ann: I paint with oils"
-    assert {line.text for line in offered if line.kept} >= {"Ann: It calms me down", "Ben: We flew to Rome"}
+    assert "Ann: It calms me down" in {line.text for line in offered if line.kept}
+    unnamed = {line.text for line in lines(shown(store, "Who can paint?")) if line.kept}
+    assert unnamed >= {"Ann: It calms me down", "Ben: We flew to Rome"}
 
 
 def test_filling_can_be_turned_off_and_a_search_never_fills():
     """Who searches wants what matches."""
-    store = filled(SqliteStore(None), "I paint with oils", *["Nothing else"] * 6, "We flew to Rome")
+    store = filled(SqliteStore(None), "I paint with oils", *["Nothing else"] * 7, "We flew to Rome")
     only = VectorMemory(episodes=None, fill=0)
 
-    assert "Ben: We flew to Rome" in [line.text for line in lines(shown(store, "Does Ann paint?"))]
-    assert "Ben: We flew to Rome" not in [line.text for line in lines(shown(store, "Does Ann paint?", only))]
+    assert "Ann: We flew to Rome" in [line.text for line in lines(shown(store, "Does Ann paint?"))]
+    assert "Ann: We flew to Rome" not in [line.text for line in lines(shown(store, "Does Ann paint?", only))]
     assert "We flew to Rome" not in [one.memo.text for one in only.search(ADA, "Does Ann paint?", store=store)]
 
 

@@ -9,7 +9,7 @@ with one, structured output, one call per batch of messages.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,17 +25,18 @@ from graph_memory.extract.entities.values import TEXT_CHARACTERS, EntityRules, E
 from graph_memory.memories.base import Memory
 from graph_memory.memories.entity.fold import EntityView
 from graph_memory.memories.entity.lines import EntityAnalytics, analytics_of, chosen, incoming, line_of, mermaid_of
-from graph_memory.memories.entity.naming import Register, keys_of
-from graph_memory.memories.entity.places import name_puts
+from graph_memory.memories.entity.naming import Register, keys_of, normalised
 from graph_memory.memories.entity.reading import (
     all_entities,
     asked_by,
+    asked_for,
     keys_in,
     known_names,
+    least_meaning,
     linked_to,
     loaded,
-    meant,
     mention_scores,
+    whole,
 )
 from graph_memory.memories.entity.records import (
     Reading,
@@ -53,6 +54,9 @@ from graph_memory.types import Query, Scope, Section, Snippet, Turn
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
+
+_FOUND = 2
+"""Memos that the search by meaning may bring for each entity that is recalled; a question often finds several of one."""
 
 _NEIGHBOUR_SCORE = 0.5
 _SHARED = ("words", "coverage", "meaning")
@@ -131,19 +135,26 @@ class EntityMemory(Memory):
         """The entities that the newest human message names or means, best first, and those one step away from them."""
         if not query.text.strip() or not query.has_store:
             return self.section()
-        scope, speaker = query.scope, asked_by(query.messages)
-        keys = keys_in(query.text, speaker)
-        named = yield from known_names(scope, self.name, keys)
+        scope = query.scope
+        named, found = yield from asked_for(
+            scope,
+            self.name,
+            query.text,
+            keys_in(query.text, asked_by(query.messages)),
+            pool=self.candidates,
+            most=_FOUND * self.limit,
+            weights=self.weights,
+        )
         scores = mention_scores(named)
         parts = {entity: {"mention": score} for entity, score in scores.items()}
-        found = yield from meant(scope, self.name, query.text, pool=self.candidates, weights=self.weights)
-        for one in found:
-            entity = str(one.memo.metadata.get("entity", ""))
-            if entity and "meaning" not in parts.get(entity, {}) and (entity in scores or self._fits(one)):
-                parts.setdefault(entity, {})["meaning"] = round(one.score, 4)
-                scores[entity] = max(scores.get(entity, 0.0), one.score)
+        closest = self._closest(found, scores)
+        least = least_meaning(named, closest, normalised(asked_by(query.messages)))
+        for entity, score in closest.items():
+            if entity in scores or score > least:
+                parts.setdefault(entity, {})["meaning"] = round(score, 4)
+                scores[entity] = max(scores.get(entity, 0.0), score)
         best = sorted(scores, key=lambda entity: -scores[entity])[: self.limit]
-        views = yield from loaded(scope, self.name, best, query.now)
+        views = yield from loaded(scope, self.name, best, query.now, [one.memo for one in found])
         beside = [entity for entity in linked_to(views.values()) if entity not in views][: self._room(len(views))]
         near = yield from loaded(scope, self.name, beside, query.now)
         for entity in near:
@@ -155,14 +166,14 @@ class EntityMemory(Memory):
         spoken, seq = self._spoken(turn), int(turn.state.get("seq", 0))
         if not spoken:
             return None
-        items = yield StoreOps([receipt_get(turn.scope, self.name, turn.root, message) for message in spoken])
+        items = yield StoreOps([receipt_get(turn, self.name, message) for message in spoken])
         readings = unread(turn, spoken, items, seq)
         if readings:
             found = yield from self._extracted(readings)
             register = Register.of((yield from known_names(turn.scope, self.name, keys_to_write(readings, found))))
             writer = Writer(turn, self.name, self._types, register, self.relationship_tracking)
             puts = [put for reading, one in zip(readings, found, strict=True) for put in writer.puts(reading, one)]
-            yield StoreOps(indexed_once([*puts, *name_puts(turn.scope, self.name, register.added)]))
+            yield StoreOps(indexed_once(puts))
         return self.state_after(turn)
 
     def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
@@ -226,8 +237,7 @@ class EntityMemory(Memory):
         found = Register.of(known).candidates(name, "")
         if len(found) != 1:
             return None
-        views = yield from loaded(scope, self.name, found, now)
-        return views.get(found[0])
+        return (yield from whole(scope, self.name, found[0], now))
 
     def _extracted(self, readings: Sequence[Reading]) -> Steps[list[Extraction]]:
         told = [Told(text_of(r.message)[:TEXT_CHARACTERS], speaker_of(r.message), r.at) for r in readings]
@@ -268,6 +278,15 @@ class EntityMemory(Memory):
             )
         return sorted(made, key=lambda snippet: (-snippet.score, snippet.text))
 
+    def _closest(self, found: Sequence[Found], named: Collection[str]) -> dict[str, float]:
+        """Entity to the score of the memo about it that fits the question best."""
+        closest: dict[str, float] = {}
+        for one in found:
+            entity = str(one.memo.metadata.get("entity", ""))
+            if entity and (entity in named or self._fits(one)):
+                closest[entity] = max(one.score, closest.get(entity, 0.0))
+        return closest
+
     def _fits(self, found: Found) -> bool:
         """Whether a memo shares words or meaning with the question; on a foreign store without an index, anything is found."""
         return found.score >= self.threshold and any(found.parts.get(part, 0.0) > 0 for part in _SHARED)
@@ -276,7 +295,7 @@ class EntityMemory(Memory):
         return min(self.neighbours, max(0, self.limit - taken))
 
     def _spoken(self, turn: Turn) -> list[BaseMessage]:
-        return [message for message in turn.messages if self._is_read(message)]
+        return [message for message in turn.untold().messages if self._is_read(message)]
 
     def _is_read(self, message: BaseMessage) -> bool:
         is_person = message.additional_kwargs.get("role") == "person"

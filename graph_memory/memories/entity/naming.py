@@ -127,7 +127,7 @@ class Register:
 
     Attributes:
         known: key to the names kept under it.
-        added: key and name, in order; what is to be stored.
+        added: key and name, in order; what is to be stored and was not taken yet.
     """
 
     known: dict[str, list[Named]] = field(default_factory=dict)
@@ -172,6 +172,11 @@ class Register:
     def add(self, named: Named) -> None:
         """Keeps a name under all its keys."""
         self._keep(keys_of(named.name, named.type), named)
+
+    def taken(self) -> list[tuple[str, Named]]:
+        """What became known since this was last asked."""
+        added, self.added = self.added, []
+        return added
 
     def relate(self, kin: str, named: Named) -> None:
         """Keeps that a relation ("Ada's sister") stands for somebody, beside what they are called."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.store.base import GetOp, Item, SearchOp
@@ -19,10 +18,17 @@ from graph_memory.context.words import STOP_WORDS, segments
 from graph_memory.extract.entities.lists import KIN, NICKNAMES, words
 from graph_memory.memories.entity.fold import EntityView, folded
 from graph_memory.memories.entity.naming import Named, normalised
-from graph_memory.memories.entity.places import entity_place, name_key, name_place, named_in, names_place
-from graph_memory.memories.entity.records import MENTION
+from graph_memory.memories.entity.places import (
+    Part,
+    entities_place,
+    entity_place,
+    name_key,
+    name_place,
+    named_in,
+    names_place,
+)
+from graph_memory.memories.entity.records import kept_in
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
-from graph_memory.memories.records import memos_in
 from graph_memory.memories.searching import QUERY_CHARACTERS, Found
 from graph_memory.messages import newest_human, speaker_of
 from graph_memory.namespaces import namespace
@@ -33,7 +39,13 @@ _LONGEST_NAME = 4
 _MOST_KEYS = 120
 _BEARERS = 20
 _PAGE = 500
-_RECENT_MENTIONS = 200
+_FEW = 60
+"""How many records most entities have at most: recall loads all of them, in one search."""
+
+_MOST: Mapping[Part, int] = {"slots": _PAGE, "lists": 60, "mentions": 40}
+"""How many records recall loads of an entity that has more; of the slots it goes on until it has all, of the rest it takes the
+newest."""
+
 _FIRST_PERSON = words("i me my mine we us our")
 _PART_OF_NAME = 0.8
 
@@ -61,6 +73,18 @@ def asked_by(messages: Sequence[BaseMessage]) -> str:
     return speaker_of(messages[index]) if index >= 0 else "User"
 
 
+def without_parts(named: Mapping[str, Sequence[Named]]) -> dict[str, Sequence[Named]]:
+    """The names without those that are only a part of a longer one: who asks for Ann Lee does not ask for every Ann."""
+    inside = {
+        part
+        for key, names in named.items()
+        if " " in key and names
+        for word in key.split()
+        for part in (word, *NICKNAMES.get(word, ()))
+    }
+    return {key: names for key, names in named.items() if " " in key or key not in inside}
+
+
 def mention_scores(named: Mapping[str, Sequence[Named]]) -> dict[str, float]:
     """Entity to how surely the question names it: 1 by its whole name, less by a part of it."""
     scores: dict[str, float] = {}
@@ -71,61 +95,91 @@ def mention_scores(named: Mapping[str, Sequence[Named]]) -> dict[str, float]:
     return scores
 
 
+def least_meaning(named: Mapping[str, Sequence[Named]], closest: Mapping[str, float], speaker: str) -> float:
+    """What others must exceed to be found by meaning alone: as near as the question is to each of those that it names.
+
+    Who asks where Ann Lee works is not told where everybody works; who asks for peanuts, of Ann, is told of others too. A
+    speaker who says "I" is not named.
+
+    Args:
+        named: key to the names that were found under it.
+        closest: entity to the score of the memo about it that fits best.
+        speaker: key of whoever asks.
+    """
+    whole = {
+        one.entity for key, names in named.items() for one in names if key != speaker and normalised(one.name) == key
+    }
+    return min((closest.get(entity, 0.0) for entity in whole), default=0.0)
+
+
 def known_names(scope: Scope, memory: str, keys: Iterable[str]) -> Steps[dict[str, list[Named]]]:
     """The names kept under these keys: one batch of reads by key, then a search for each key that exists."""
     wanted = list(dict.fromkeys(keys))
-    where = names_place(scope, memory)
-    markers = yield StoreOps([GetOp(where, name_key(key), refresh_ttl=False) for key in wanted])
-    found = [key for key, marker in zip(wanted, markers, strict=True) if marker is not None]
-    places = [name_place(scope, memory, key) for key in found]
-    results = yield StoreOps([SearchOp(place, limit=_BEARERS, refresh_ttl=False) for place in places])
-    return {
-        key: named_in(item for item in items if item.namespace == place)
-        for key, place, items in zip(found, places, results, strict=True)
-    }
+    markers = yield StoreOps(_markers(scope, memory, wanted))
+    return (yield from _bearers(scope, memory, wanted, markers))
 
 
-def meant(scope: Scope, memory: str, text: str, *, pool: int, weights: RankingWeights) -> Steps[list[Found]]:
-    """The memos about entities that fit a question best by words and meaning, ranked as everything else is."""
-    prefix, text = namespace(scope, memory), text[:QUERY_CHARACTERS]
-    condition = {"kind": {"$ne": MENTION}}
-    [items] = yield StoreOps([SearchOp(prefix, filter=condition, limit=pool, query=text, refresh_ttl=False)])
-    inside = [item for item in items if item.namespace[: len(prefix)] == prefix and item.value.get("kind") != MENTION]
-    noted = [(item, note) for item in inside if (note := note_in(item)) is not None]
+def asked_for(
+    scope: Scope, memory: str, text: str, keys: Sequence[str], *, pool: int, most: int, weights: RankingWeights
+) -> Steps[tuple[dict[str, Sequence[Named]], list[Found]]]:
+    """Whom a question names, and the memos that fit it best by words and meaning, ranked as everything else is.
+
+    Args:
+        scope, memory: where to look.
+        text: the question.
+        keys: the keys under which names in it may be kept.
+        pool: how many memos the store is asked for.
+        most: how many of them are given.
+        weights: how much each signal counts.
+    """
+    where, text = namespace(scope, memory), text[:QUERY_CHARACTERS]
+    search = SearchOp(where, limit=pool, query=text, refresh_ttl=False)
+    *markers, items = yield StoreOps([*_markers(scope, memory, keys), search])
+    named = without_parts((yield from _bearers(scope, memory, keys, markers)))
+    noted = [(item, note) for item in items if item.namespace == where and (note := note_in(item)) is not None]
     if not noted:
-        return []
+        return named, []
     statistics = getattr(items, "statistics", None)
     corpus = corpus_of(Corpus(), statistics, read_question(text, Corpus()), [note for _, note in noted])
-    return ranked(noted, text, corpus, weights, len(noted))
+    return named, ranked(noted, text, corpus, weights, most)
 
 
-def loaded(scope: Scope, memory: str, entities: Sequence[str], now: datetime) -> Steps[dict[str, EntityView]]:
-    """The entities, folded: all their facts, and the newest of their mentions."""
-    if not entities:
-        return {}
+def loaded(
+    scope: Scope, memory: str, entities: Sequence[str], now: datetime, found: Iterable[Memo] = ()
+) -> Steps[dict[str, EntityView]]:
+    """The entities, folded: of most all records, in one search each; of those with many, what `_MOST` says and what was found.
+
+    Args:
+        scope, memory: where they are.
+        entities: their ids.
+        now: what is not true yet then is left out.
+        found: memos of theirs that a search found, however old.
+    """
+    memos: dict[str, dict[str, Memo]] = {entity: {} for entity in entities}
+    for memo in found:
+        memos.get(str(memo.metadata.get("entity", "")), {})[memo.id] = memo
     places = {entity: entity_place(scope, memory, entity) for entity in entities}
-    newest = [SearchOp(p, filter={"kind": MENTION}, limit=_RECENT_MENTIONS, refresh_ttl=False) for p in places.values()]
-    claims = [_page(place, 0, {"kind": {"$ne": MENTION}}) for place in places.values()]
-    results = yield StoreOps([*newest, *claims])
-    views = {}
-    for i, (entity, place) in enumerate(places.items()):
-        items = list(results[len(places) + i])
-        if len(items) == _PAGE:
-            items += yield from _rest(place, {"kind": {"$ne": MENTION}})
-        view = folded(entity, _memos([*results[i], *items], place), now)
-        if view is not None:
-            views[entity] = view
-    return views
+    pages = yield StoreOps([_page(place, 0, _FEW) for place in places.values()])
+    for (entity, place), items in zip(places.items(), pages, strict=True):
+        kept = (yield from _many(place)) if len(items) == _FEW else kept_in(items, place)
+        memos[entity] |= {memo.id: memo for memo in kept}
+    views = {entity: folded(entity, some.values(), now) for entity, some in memos.items()}
+    return {entity: view for entity, view in views.items() if view is not None}
+
+
+def whole(scope: Scope, memory: str, entity: str, now: datetime) -> Steps[EntityView | None]:
+    """One entity, folded from everything that is known of it."""
+    place = entity_place(scope, memory, entity)
+    items = yield from _rest(place, 0)
+    return folded(entity, kept_in(items, place), now)
 
 
 def all_entities(scope: Scope, memory: str, now: datetime) -> Steps[list[EntityView]]:
     """Every entity of a scope, folded, the most important first. It lists everything: for application code, not for recall."""
-    prefix = namespace(scope, memory)
-    items = yield from _rest(prefix, None, 0)
     by_entity: dict[str, list[Memo]] = {}
-    for item, memo in memos_in(item for item in items if item.namespace[: len(prefix)] == prefix):
-        if item.namespace == entity_place(scope, memory, str(memo.metadata.get("entity", ""))):
-            by_entity.setdefault(str(memo.metadata["entity"]), []).append(memo)
+    prefix = entities_place(scope, memory)
+    for memo in kept_in((yield from _rest(prefix, 0)), prefix):
+        by_entity.setdefault(str(memo.metadata.get("entity", "")), []).append(memo)
     views = [view for entity, memos in by_entity.items() if (view := folded(entity, memos, now)) is not None]
     return sorted(views, key=lambda view: (-view.importance, view.name, view.id))
 
@@ -139,20 +193,43 @@ def linked_to(views: Iterable[EntityView]) -> list[str]:
     return list(ids)
 
 
-def _page(place: tuple[str, ...], offset: int, condition: Mapping[str, Any] | None) -> SearchOp:
-    return SearchOp(place, filter=dict(condition) if condition else None, limit=_PAGE, offset=offset, refresh_ttl=False)
+def _markers(scope: Scope, memory: str, keys: Sequence[str]) -> list[GetOp]:
+    where = names_place(scope, memory)
+    return [GetOp(where, name_key(key), refresh_ttl=False) for key in keys]
 
 
-def _rest(place: tuple[str, ...], condition: Mapping[str, Any] | None, offset: int = _PAGE) -> Steps[list[Item]]:
+def _bearers(
+    scope: Scope, memory: str, keys: Sequence[str], markers: Sequence[Item | None]
+) -> Steps[dict[str, list[Named]]]:
+    found = [key for key, marker in zip(keys, markers, strict=True) if marker is not None]
+    places = [name_place(scope, memory, key) for key in found]
+    results = yield StoreOps([SearchOp(place, limit=_BEARERS, refresh_ttl=False) for place in places])
+    return {
+        key: named_in(item for item in items if item.namespace == place)
+        for key, place, items in zip(found, places, results, strict=True)
+    }
+
+
+def _many(place: tuple[str, ...]) -> Steps[list[Memo]]:
+    parts = {(*place, part): most for part, most in _MOST.items()}
+    pages = yield StoreOps([_page(part, 0, most) for part, most in parts.items()])
+    found: list[Memo] = []
+    for part, items in zip(parts, pages, strict=True):
+        found += kept_in(items, part)
+        found += kept_in((yield from _rest(part, _PAGE)), part) if len(items) == _PAGE else []
+    return found
+
+
+def _page(place: tuple[str, ...], offset: int, limit: int = _PAGE) -> SearchOp:
+    return SearchOp(place, limit=limit, offset=offset, refresh_ttl=False)
+
+
+def _rest(place: tuple[str, ...], offset: int) -> Steps[list[Item]]:
+    """Everything from there on."""
     found: list[Item] = []
     while True:
-        [items] = yield StoreOps([_page(place, offset, condition)])
+        [items] = yield StoreOps([_page(place, offset)])
         found += items
         offset += _PAGE
         if len(items) < _PAGE:
             return found
-
-
-def _memos(items: Iterable[Item], place: tuple[str, ...]) -> list[Memo]:
-    found = {item.key: memo for item, memo in memos_in(item for item in items if item.namespace == place)}
-    return list(found.values())

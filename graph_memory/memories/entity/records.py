@@ -1,15 +1,16 @@
-"""What entity memory keeps in the store: immutable memos under each entity, names that lead to it, receipts of what
-was read. Pure.
+"""What entity memory keeps in the store: immutable memos, the records of each entity, names that lead to it, receipts of
+what was read. Pure.
 
-A memo's id is a hash of the thread's root, the message's id, the memory's name and an ordinal, so that a node that
-runs again writes the same records again. A receipt per message says what was made of it: told again, an unchanged
-message is not read again; an edited one has its records replaced.
+A memo's id is a hash of the thread's root and branch, the message's id, the memory's name and an ordinal, so that a node
+that runs again writes the same records again. A receipt per message says what was made of it: told again, an unchanged
+message is not read again; an edited one has its records replaced. Receipts and names say where they come from as memos
+do, so that a fork neither skips what only an abandoned line has read nor knows the names that were told there.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,13 +20,14 @@ from langgraph.store.base import GetOp, Item, PutOp
 
 from graph_memory.extract.entities.values import VALUE_CHARACTERS, Claim, Extraction, cleaned
 from graph_memory.memories.entity.naming import Named, Register, could_mean, is_kin, keys_of
-from graph_memory.memories.entity.places import entity_place
+from graph_memory.memories.entity.places import Part, entity_place, name_puts
 from graph_memory.memories.records import clip_end, memo_id, stored
 from graph_memory.messages import said_at, speaker_of, text_of
 from graph_memory.namespaces import namespace
 from graph_memory.types import Memo, Origin, Scope, Turn
 
 MENTION = "mention"
+_KEPT = ("id", "origin", "said_at", "kind", "source", "before", "metadata", "valid_from")
 _VERBS = {
     "employer": "works at", "home": "lives in", "partner": "is with", "age": "is aged", "job": "works as", "knows": "knows",
     "likes": "likes", "dislikes": "dislikes", "school": "studies at", "origin": "is from", "manager": "reports to",
@@ -58,15 +60,22 @@ class Receipt:
         records = tuple((tuple(where), str(key)) for where, key in item.value["records"])
         return cls(item.value["digest"], item.value["said_at"], int(item.value["seq"]), records)
 
-    def to_value(self) -> dict[str, Any]:
+    def to_value(self, origin: Mapping[str, Any]) -> dict[str, Any]:
         """As it is stored."""
         records = [[list(where), key] for where, key in self.records]
-        return {"digest": self.digest, "said_at": self.said_at, "seq": self.seq, "records": records}
+        return {
+            "origin": dict(origin),
+            "digest": self.digest,
+            "said_at": self.said_at,
+            "seq": self.seq,
+            "records": records,
+        }
 
 
-def receipt_get(scope: Scope, memory: str, root: str, message: BaseMessage) -> GetOp:
+def receipt_get(turn: Turn, memory: str, message: BaseMessage) -> GetOp:
     """Asks for a message's receipt."""
-    return GetOp(namespace(scope, f"{memory}/read"), memo_id(root, message.id or "", memory), refresh_ttl=False)
+    key = memo_id(turn.stem, message.id or "", memory)
+    return GetOp(namespace(turn.scope, f"{memory}/read"), key, refresh_ttl=False)
 
 
 def digest_of(message: BaseMessage) -> str:
@@ -123,10 +132,9 @@ class Writer:
     relations: bool = True
 
     def puts(self, reading: Reading, found: Extraction) -> list[PutOp]:
-        """All that is written for one message; what an earlier reading wrote and this one does not is deleted."""
-        memos = self._memos(reading, found)
+        """All that is written for one message; memos that an earlier reading wrote and this one does not are deleted."""
         scope = self.turn.scope
-        puts = [_memo_put(entity_place(scope, self.memory, str(m.metadata["entity"])), m) for m in memos]
+        puts = [put for memo in self._memos(reading, found) for put in _memo_puts(scope, self.memory, memo)]
         records = tuple((put.namespace, put.key) for put in puts)
         gone = [
             PutOp(where, key, None)
@@ -134,8 +142,13 @@ class Writer:
             if (where, key) not in records
         ]
         receipt = Receipt(digest_of(reading.message), reading.at.isoformat(), reading.seq, records)
-        where = receipt_get(scope, self.memory, self.turn.root, reading.message)
-        return [*gone, *puts, PutOp(where.namespace, where.key, receipt.to_value(), index=False)]
+        where, origin = receipt_get(self.turn, self.memory, reading.message), self._origin(reading.message)
+        names = name_puts(scope, self.memory, self.register.taken(), self.turn.stem, origin)
+        return [*gone, *puts, *names, PutOp(where.namespace, where.key, receipt.to_value(origin), index=False)]
+
+    def _origin(self, message: BaseMessage) -> dict[str, Any]:
+        """Where what is no memo comes from; the store's view fills in the line, as it does for memos."""
+        return {"root": self.turn.root, "turn_id": message.id or "", "memory": self.memory}
 
     def _memos(self, reading: Reading, found: Extraction) -> list[Memo]:
         at, speaker = reading.at.isoformat(), speaker_of(reading.message)
@@ -219,7 +232,7 @@ class Writer:
         details = dict(value["details"])
         since, evidence = details.pop("valid_from", None), details.pop("evidence", "")
         return Memo(
-            id=memo_id(turn.root, message.id or "", self.memory, ordinal),
+            id=memo_id(turn.stem, message.id or "", self.memory, ordinal),
             text=value["text"],
             origin=Origin(turn.root, seq=reading.seq, turn_id=message.id or "", memory=self.memory, ordinal=ordinal),
             said_at=reading.at,
@@ -276,7 +289,30 @@ def _about(kind: str, entity: str, text: str, details: Mapping[str, Any]) -> dic
     return {"kind": kind, "entity": entity, "text": text, "details": details}
 
 
-def _memo_put(where: tuple[str, ...], memo: Memo) -> PutOp:
+def kept_value(memo: Memo) -> dict[str, Any]:
+    """A memo as its entity's record keeps it."""
+    value = memo.to_value()
+    return {name: value[name] for name in _KEPT if name in value}
+
+
+def kept_in(items: Iterable[Item], place: tuple[str, ...]) -> list[Memo]:
+    """The records that lie under a place, as memos without a text."""
+    kept = (item.value for item in items if item.namespace[: len(place)] == place)
+    return [Memo.from_value({"text": "", **value}) for value in kept if "metadata" in value]
+
+
+def part_of(memo: Memo) -> Part:
+    """In which part of its entity's records a memo is."""
     if memo.kind == MENTION:
-        return PutOp(where, memo.id, {**memo.to_value(), "day": memo.day}, index=False)
-    return PutOp(where, memo.id, stored(memo, ()), index=["search"])
+        return "mentions"
+    details = memo.metadata
+    return "lists" if "slot" in details and not details.get("single") and not details.get("ended") else "slots"
+
+
+def _memo_puts(scope: Scope, memory: str, memo: Memo) -> list[PutOp]:
+    """The record of a memo, and the memo itself where searches find it; that somebody was spoken of is not searched for."""
+    where = (*entity_place(scope, memory, str(memo.metadata["entity"])), part_of(memo))
+    record = PutOp(where, memo.id, kept_value(memo), index=False)
+    if memo.kind == MENTION:
+        return [record]
+    return [record, PutOp(namespace(scope, memory), memo.id, stored(memo, ()), index=["search"])]

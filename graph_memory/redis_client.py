@@ -1,0 +1,291 @@
+"""Talking to Redis by redis-py's sync or async client, to one server or to a cluster: `Server` drives what `redis_rounds`
+describes.
+
+Errors of the driver become errors of this package here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from graph_memory.errors import ConfigurationError, MissingExtraError, StoreError
+from graph_memory.redis_errors import place, translate
+from graph_memory.redis_rounds import Call, Command, Round, Steps
+
+T = TypeVar("T")
+
+MOST_CONNECTIONS = 16
+_RETRIES, _FIRST_PAUSE, _LONGEST_PAUSE = 3, 0.02, 0.2  # seconds; redis-py's own default gives up after 2.5 s
+_OLDEST = (6, 2)
+_CLOSED = "the connection to Redis is closed: use it inside its `with` or `async with` block"
+
+
+class Server:
+    """One Redis, or one Redis Cluster, as its url names it. Connects on first use.
+
+    An async client belongs to one event loop, so there is one for each that asks; it is closed with its loop.
+
+    Args:
+        url: `redis://[user:password@]host[:port][/db]`, or `rediss://…` for TLS; redis-py's query parameters are understood.
+        timeout_seconds: how long to wait for a connection and for each reply.
+        max_connections: how many at once, per event loop and, on a cluster, per node.
+
+    Raises:
+        ConfigurationError: the url is malformed.
+        MissingExtraError: redis-py is not installed.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float, max_connections: int = MOST_CONNECTIONS) -> None:
+        try:
+            import redis
+        except ImportError as exc:
+            raise MissingExtraError("Redis", "redis") from exc
+        self.where = place(url)
+        try:
+            redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError) as exc:
+            raise ConfigurationError(
+                f"the url of {self.where} cannot be read: correct its port, db or options"
+            ) from exc
+        self._url, self._timeout, self._most = url, timeout_seconds, max_connections
+        self._client: Any = None
+        self._loops: dict[asyncio.AbstractEventLoop, tuple[AsyncGenerator[Any, None], Any]] = {}
+        self._is_cluster: bool | None = None
+        self._is_closed = False
+        self._opening = threading.Lock()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a cluster; known once it is connected."""
+        return bool(self._is_cluster)
+
+    def open(self) -> None:
+        """Connects now.
+
+        Raises:
+            StoreUnavailableError: nobody answers in time.
+            StoreError: it is too old, or this is closed.
+            ConfigurationError: it refuses the password or the user, or its certificate is not trusted.
+        """
+        with self._opening:
+            self._check_open()
+            if self._client is not None:
+                return
+            try:
+                client = _single(self._url, self._options(), is_async=False)
+                if self._is_cluster is None:
+                    self._is_cluster = _checked(client.info("server"), self.where)
+                if self._is_cluster:
+                    client.close()
+                    client = _cluster(self._url, self._options(), is_async=False)
+            except _errors() as exc:
+                raise translate(exc, self.where, self._timeout) from exc
+            self._client = client
+
+    async def aopen(self) -> None:
+        """`open`, for the running event loop."""
+        await self._async_client()
+
+    def run(self, steps: Steps[T]) -> T:
+        """Drives a body with the sync client.
+
+        Raises:
+            StoreUnavailableError: no answer in time.
+            StoreError: Redis refused a command, or this is closed.
+        """
+        try:
+            todo = next(steps)
+            while True:
+                todo = steps.send(self._execute(todo))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            steps.close()
+
+    async def arun(self, steps: Steps[T], *, in_thread: bool = False) -> T:
+        """Drives a body with the async client; `in_thread` keeps what it reckons away from the event loop."""
+        try:
+            done, todo = await _step(steps, None, in_thread)
+            while not done:
+                done, todo = await _step(steps, await self._aexecute(todo), in_thread)
+            result: T = todo
+            return result
+        finally:
+            steps.close()
+
+    def close(self) -> None:
+        """Closes the sync connections; later use raises `StoreError`. May be called twice."""
+        with self._opening:
+            self._is_closed = True
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    async def aclose(self) -> None:
+        """Closes the sync connections and those of the running event loop."""
+        self.close()
+        living = self._loops.pop(asyncio.get_running_loop(), None)
+        if living is not None:
+            await living[0].aclose()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError(_CLOSED)
+
+    def _execute(self, commands: Round) -> list[Any]:
+        if self._client is None or self._is_closed:
+            self.open()
+        if not commands:
+            return []
+        try:
+            replies = _piped(self._client, commands, "EVALSHA").execute(raise_on_error=False)
+            for at, again in _unknown(commands, replies):
+                [replies[at]] = _piped(self._client, [again], "EVAL").execute(raise_on_error=False)
+        except _errors() as exc:
+            raise translate(exc, self.where, self._timeout) from exc
+        return self._accepted(replies)
+
+    async def _aexecute(self, commands: Round) -> list[Any]:
+        client = await self._async_client()
+        if not commands:
+            return []
+        try:
+            replies = await _piped(client, commands, "EVALSHA").execute(raise_on_error=False)
+            for at, again in _unknown(commands, replies):
+                [replies[at]] = await _piped(client, [again], "EVAL").execute(raise_on_error=False)
+        except _errors() as exc:
+            raise translate(exc, self.where, self._timeout) from exc
+        return self._accepted(replies)
+
+    def _accepted(self, replies: list[Any]) -> list[Any]:
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise translate(reply, self.where, self._timeout) from reply
+        return replies
+
+    async def _async_client(self) -> Any:
+        loop = asyncio.get_running_loop()
+        self._check_open()
+        if (known := self._loops.get(loop)) is not None:
+            return known[1]
+        try:
+            if self._is_cluster is None:
+                async with _single(self._url, self._options(), is_async=True) as asked:
+                    self._is_cluster = _checked(await asked.info("server"), self.where)
+            if (known := self._loops.get(loop)) is not None:  # another task was first
+                return known[1]
+            make = _cluster if self._is_cluster else _single
+            client = make(self._url, self._options(), is_async=True)
+        except _errors() as exc:
+            raise translate(exc, self.where, self._timeout) from exc
+        living = self._living(client, loop)
+        self._loops[loop] = living, client
+        await anext(living)
+        return client
+
+    async def _living(self, client: Any, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Any, None]:
+        """An event loop that ends closes its async generators, and so this client, while it still can."""
+        try:
+            yield client
+        finally:
+            self._loops.pop(loop, None)
+            await client.aclose()
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "max_connections": self._most,
+            "socket_timeout": self._timeout,
+            "socket_connect_timeout": self._timeout,
+            "health_check_interval": 30,
+            "protocol": 2,
+        }
+
+
+async def _step(steps: Steps[Any], replies: Any, in_thread: bool) -> tuple[bool, Any]:
+    """Whether the body is at its end, and its result or its next round."""
+    advance = partial(_advance, steps, replies)
+    return await asyncio.to_thread(advance) if in_thread else advance()
+
+
+def _advance(steps: Steps[Any], replies: Any) -> tuple[bool, Any]:
+    try:
+        return False, steps.send(replies)
+    except StopIteration as stop:
+        return True, stop.value
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from redis.exceptions import RedisError
+
+    return (RedisError, OSError, asyncio.TimeoutError)
+
+
+def _piped(client: Any, commands: Round, evaluate: str) -> Any:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*_flat(command, evaluate))
+    return pipeline
+
+
+def _flat(command: Command, evaluate: str) -> tuple[Any, ...]:
+    if not isinstance(command, Call):
+        return command
+    source = command.script.sha if evaluate == "EVALSHA" else command.script.text
+    return (evaluate, source, len(command.keys), *command.keys, *command.args)
+
+
+def _unknown(commands: Round, replies: list[Any]) -> list[tuple[int, Command]]:
+    """The runs of scripts that this server has not seen yet: they did nothing, and are sent with their text."""
+    from redis.exceptions import NoScriptError
+
+    return [(at, command) for at, command in enumerate(commands) if isinstance(replies[at], NoScriptError)]
+
+
+def _single(url: str, options: Mapping[str, Any], *, is_async: bool) -> Any:
+    import redis
+    import redis.asyncio
+
+    module: Any = redis.asyncio if is_async else redis
+    pool = module.BlockingConnectionPool.from_url(
+        url, timeout=options["socket_timeout"], retry=_retry(is_async), **options
+    )
+    return module.Redis.from_pool(pool)
+
+
+def _cluster(url: str, options: Mapping[str, Any], *, is_async: bool) -> Any:
+    import redis
+    import redis.asyncio
+
+    module: Any = redis.asyncio if is_async else redis
+    return module.RedisCluster.from_url(url, retry=_retry(is_async), **options)
+
+
+def _retry(is_async: bool) -> Any:
+    """What is sent again when a connection breaks, every script here being safe to run twice; a timeout is final."""
+    import redis.asyncio.retry
+    import redis.retry
+    from redis.backoff import ExponentialWithJitterBackoff
+    from redis.exceptions import ConnectionError
+
+    module: Any = redis.asyncio.retry if is_async else redis.retry
+    backoff = ExponentialWithJitterBackoff(base=_FIRST_PAUSE, cap=_LONGEST_PAUSE)
+    return module.Retry(backoff, _RETRIES, supported_errors=(ConnectionError,))
+
+
+def _checked(info: Mapping[str, Any], where: str) -> bool:
+    """Whether a server is part of a cluster.
+
+    Raises:
+        StoreError: it is too old, or a sentinel.
+    """
+    version = str(info.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
+        raise StoreError(f"{where} is Redis {version}: Redis 6.2 or Valkey is needed, update it")
+    if info.get("redis_mode") == "sentinel":
+        raise ConfigurationError(f"{where} is a sentinel, not a Redis: name the server that it watches")
+    return bool(info.get("redis_mode") == "cluster")

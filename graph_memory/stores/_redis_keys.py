@@ -1,0 +1,67 @@
+"""Names of the keys in Redis. Pure.
+
+Owners (a namespace's first two labels) are spread over a fixed number of buckets, whose hash tag keeps everything of one owner in
+one slot of a cluster. Each bucket has a directory of its namespaces, so all of them are listed without scanning the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+from graph_memory.errors import ConfigurationError
+from graph_memory.stores._ops import Namespace, encode_path, path_range
+
+BUCKETS = 128
+"""Never changed: it is part of where things are."""
+_OWNER = 2  # labels
+_SPACE = ("order", "rows", "expiry", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names under a prefix that tells this store from other users of the same Redis.
+
+    Raises:
+        ConfigurationError: the prefix is empty or holds a brace.
+    """
+
+    prefix: str = "graph_memory"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.prefix, str) or not self.prefix or set("{}") & set(self.prefix):
+            raise ConfigurationError("prefix must be text without braces, and not empty")
+
+    def directory(self, bucket: int) -> bytes:
+        """The sorted set of the namespaces of a bucket."""
+        return self._named(bucket, "spaces")
+
+    def item(self, namespace: Namespace, key: str) -> bytes:
+        """An item. A namespace has no empty label, so the doubled terminator parts it from the key."""
+        return self._named(bucket_of(namespace), "item:" + encode_path(namespace) + "\x1f" + key)
+
+    def space(self, namespace: Namespace) -> list[bytes]:
+        """What a namespace has: directory, then order, rows, expiry and meta."""
+        bucket, path = bucket_of(namespace), encode_path(namespace)
+        return [self.directory(bucket), *(self._named(bucket, f"{kind}:{path}") for kind in _SPACE)]
+
+    def _named(self, bucket: int, name: str) -> bytes:
+        return f"{{{self.prefix}:{bucket}}}:{name}".encode()
+
+
+def bucket_of(namespace: Namespace) -> int:
+    """The bucket of a namespace's owner."""
+    return crc32(encode_path(namespace[:_OWNER]).encode()) % BUCKETS
+
+
+def buckets_under(prefix: Namespace) -> Iterable[int]:
+    """The buckets where namespaces under a prefix may be: one, unless the prefix is shorter than an owner."""
+    return [bucket_of(prefix)] if len(prefix) >= _OWNER else range(BUCKETS)
+
+
+def bounds(prefix: Namespace) -> Iterator[bytes]:
+    """The range of a directory's members under a prefix, as ZRANGEBYLEX takes it."""
+    low, high = path_range(prefix)
+    yield b"[" + low.encode() if low else b"-"
+    yield b"(" + high.encode() if high else b"+"

@@ -1,0 +1,261 @@
+"""Reading from Redis: items by key, newest first, ranked; and listing namespaces. Every function yields rounds of commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, SearchOp
+
+from graph_memory.context.fusion import FusionWeights
+from graph_memory.context.words import terms
+from graph_memory.errors import StoreError
+from graph_memory.redis_rounds import Call, Round, Steps, together
+from graph_memory.stores._embedding import Vector
+from graph_memory.stores._filters import matches
+from graph_memory.stores._ops import Namespace, decode_path, encode_path, list_namespaces
+from graph_memory.stores._redis_index import Candidate, Changes, Index, IndexCache, ranked
+from graph_memory.stores._redis_keys import Keys, bounds, bucket_of, buckets_under
+from graph_memory.stores._redis_rows import Stored, read_item
+from graph_memory.stores._redis_scripts import CHANGES, LIVING, PAGE, REFRESH, SWEEP
+from graph_memory.stores.hits import Hit, Hits
+
+_ROWS_AT_ONCE = 1000  # of an index; 0.8 MB of vectors at 384 dimensions
+_FIRST_CHUNK = 50
+_MOST_TERMS = 256  # different words of a query that are looked up; a pasted document is no question
+
+Place = tuple[Namespace, str]
+
+
+class Read(NamedTuple):
+    """One operation's result, and the items whose time to live starts anew because they were read."""
+
+    result: Any
+    touched: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading needs beside the operation itself."""
+
+    keys: Keys
+    cache: IndexCache
+    weights: FusionWeights
+    most_ranked: int
+    where: str
+
+    def gets(self, ops: Sequence[GetOp]) -> tuple[Round, list[list[Place]]]:
+        """The commands that read items, one per bucket, and what each of them reads."""
+        buckets: dict[int, dict[Place, None]] = {}
+        for op in ops:
+            buckets.setdefault(bucket_of(op.namespace), {})[op.namespace, op.key] = None
+        return [self._mget(places) for places in buckets.values()], [list(places) for places in buckets.values()]
+
+    def search(self, op: SearchOp, vector: Vector | None, is_ranked: bool) -> Steps[Read]:
+        """One page of the items under a prefix that match the filter: best first, or last updated first, then by key."""
+        if not is_ranked:
+            return (yield from self._newest(op))
+        indexes = yield from self._indexes(op.namespace_prefix)
+        with self.cache.lock:
+            query = islice(dict.fromkeys(terms(op.query or "")), _MOST_TERMS)
+            found = ranked(indexes, query, vector, self.weights, self.where)
+        hits: list[tuple[Hit, bool]] = []
+        start, size, wanted = 0, op.offset + op.limit, op.offset + op.limit
+        while len(hits) < wanted and start < len(found.order):
+            candidates = found.candidates(start, start + size)
+            hits += yield from self._hits(candidates, op)
+            start, size = start + size, max(size, _FIRST_CHUNK) * 4
+        page = hits[op.offset : wanted]
+        return Read(Hits((hit for hit, _ in page), found.statistics), _touched(page, op))
+
+    def namespaces(self, op: ListNamespacesOp) -> Steps[Read]:
+        """The namespaces that hold a living item."""
+        prefixes = [tuple(c.path) for c in op.match_conditions or () if c.match_type == "prefix" and "*" not in c.path]
+        spaces = yield from self.spaces(max(prefixes, key=len, default=()))
+        grouped: dict[int, list[Namespace]] = {}
+        for space in spaces:
+            grouped.setdefault(bucket_of(space), []).append(space)
+        replies = yield [
+            Call(LIVING, [k for s in some for k in self.keys.space(s)[1:4:2]], ()) for some in grouped.values()
+        ]
+        pairs = zip(
+            (s for some in grouped.values() for s in some), (n for reply in replies for n in reply), strict=True
+        )
+        return Read(list_namespaces((space for space, living in pairs if living), op))
+
+    def spaces(self, prefix: Namespace) -> Steps[list[Namespace]]:
+        """Every namespace at or under a prefix, some of them perhaps expired."""
+        replies = yield self._listing(prefix)
+        return _decoded(replies)
+
+    def refresh(self, touched: Iterable[Place]) -> Round:
+        """The commands that start items' time to live anew."""
+        spaces: dict[Namespace, list[str]] = {}
+        for namespace, key in dict.fromkeys(touched):
+            spaces.setdefault(namespace, []).append(key)
+        return [
+            Call(
+                REFRESH,
+                [*self.keys.space(space), *(self.keys.item(space, key) for key in keys)],
+                [encode_path(space).encode(), *(key.encode() for key in keys)],
+            )
+            for space, keys in spaces.items()
+        ]
+
+    def sweep(self) -> Steps[int]:
+        """Takes everything expired out of every namespace; how many items there were."""
+        spaces = yield from self.spaces(())
+        total = 0
+        for at in range(0, len(spaces), _ROWS_AT_ONCE):
+            some = spaces[at : at + _ROWS_AT_ONCE]
+            total += sum((yield [Call(SWEEP, self.keys.space(s), [encode_path(s).encode()]) for s in some]))
+        return total
+
+    def _newest(self, op: SearchOp) -> Steps[Read]:
+        wanted = op.offset + op.limit
+        if not wanted:
+            return Read([])
+        spaces: Sequence[Namespace] | None = None
+        seen: dict[Place, tuple[Hit, bool] | None] = {}
+        reach = wanted
+        while True:
+            spaces, order, is_all = yield from self._order(op.namespace_prefix, spaces, reach)
+            fresh = [place for place in order if place not in seen]
+            found = yield from self._hits([Candidate(*place, 0.0, {}) for place in fresh], op)
+            seen |= dict.fromkeys(fresh) | {(hit.namespace, hit.key): (hit, mortal) for hit, mortal in found}
+            hits = [one for place in order if (one := seen[place]) is not None]
+            if len(hits) >= wanted or is_all:
+                break
+            reach = max(reach, _FIRST_CHUNK) * 4
+        page = hits[op.offset : wanted]
+        for hit, _ in page:
+            hit.score = None
+        return Read([hit for hit, _ in page], _touched(page, op))
+
+    def _order(
+        self, prefix: Namespace, spaces: Sequence[Namespace] | None, reach: int
+    ) -> Steps[tuple[Sequence[Namespace], list[Place], bool]]:
+        """The namespaces under a prefix, the `reach` items updated last in them, and whether these are all."""
+        asked, replies = list(spaces if spaces is not None else _itself(prefix)), []
+        if spaces is None:
+            listing = self._listing(prefix)
+            replies = yield [*listing, *(self._page(space, reach) for space in asked)]
+            spaces = _decoded(replies[: len(listing)])
+            replies = replies[len(listing) :]
+        left = [space for space in spaces if space not in asked] if replies else list(spaces)
+        asked = [*asked, *left] if replies else left
+        if left:
+            replies = [*replies, *(yield [self._page(space, reach) for space in left])]
+        entries = [
+            (float(score), key.decode(), space)
+            for space, found in zip(asked, replies, strict=True)
+            for key, score in zip(found[::2], found[1::2], strict=True)
+        ]
+        is_all = all(len(found) < 2 * reach for found in replies)
+        return spaces, [(space, key) for _, key, space in sorted(entries)[:reach]], is_all and len(entries) <= reach
+
+    def _indexes(self, prefix: Namespace) -> Steps[list[Index]]:
+        """The indexes of every namespace under a prefix, up to date."""
+        itself = _itself(prefix)
+        listing = self._listing(prefix)
+        first = [self._changes(index) for index in map(self.cache.find, itself)]
+        replies = yield [*listing, *first]
+        spaces = _decoded(replies[: len(listing)])
+        ahead = dict(zip(itself, replies[len(listing) :], strict=True))
+        counts: dict[Namespace, int] = {}
+        bodies = [self._index(space, ahead.get(space), counts) for space in spaces]
+        return list((yield from together(bodies))) if bodies else []
+
+    def _index(self, space: Namespace, reply: Any, counts: dict[Namespace, int]) -> Steps[Index]:
+        while True:
+            index = self.cache.find(space)
+            if reply is None:
+                [reply] = yield [self._changes(index)]
+            changes = Changes.of(reply)
+            counts[space] = changes.total if changes else 0
+            self._check_size(sum(counts.values()))
+            is_last = changes is None or len(changes.keys) < _ROWS_AT_ONCE
+            index = self.cache.take(index, changes, is_last)
+            if changes is None or index.since >= changes.last:
+                return index
+            reply = None
+
+    def _check_size(self, count: int) -> None:
+        if count > self.most_ranked:
+            raise StoreError(
+                f"a search by words or meaning on Redis ranks at most {self.most_ranked} items, here are {count}: keep them in "
+                f"Postgres (or in SQLite), search a smaller namespace, or raise most_ranked"
+            )
+
+    def _hits(self, candidates: Sequence[Candidate], op: SearchOp) -> Steps[list[tuple[Hit, bool]]]:
+        """The living items among the candidates that match the filter, in order, each with whether it expires."""
+        if not candidates:
+            return []
+        command_of: dict[int, list[Candidate]] = {}
+        for one in candidates:
+            command_of.setdefault(bucket_of(one.namespace), []).append(one)
+        groups = list(command_of.values())
+        replies = yield [self._mget([(one.namespace, one.key) for one in some]) for some in groups]
+        data = {
+            (one.namespace, one.key): value
+            for some, values in zip(groups, replies, strict=True)
+            for one, value in zip(some, values, strict=True)
+        }
+        found = ((one, data[one.namespace, one.key]) for one in candidates)
+        read = ((one, read_item(value)) for one, value in found if value is not None)
+        return [(_hit(one, stored), stored.is_mortal) for one, stored in read if _passes(stored, op)]
+
+    def _mget(self, places: Iterable[Place]) -> tuple[Any, ...]:
+        return ("MGET", *(self.keys.item(*place) for place in places))
+
+    def _listing(self, prefix: Namespace) -> Round:
+        low, high = bounds(prefix)
+        return [("ZRANGEBYLEX", self.keys.directory(bucket), low, high) for bucket in buckets_under(prefix)]
+
+    def _page(self, space: Namespace, reach: int) -> Call:
+        return Call(PAGE, self.keys.space(space), [encode_path(space).encode(), 0, reach - 1])
+
+    def _changes(self, index: Index) -> Call:
+        path = encode_path(index.namespace).encode()
+        return Call(
+            CHANGES, self.keys.space(index.namespace), [path, index.born, index.since, index.removed, _ROWS_AT_ONCE]
+        )
+
+
+def got(op: GetOp, data: bytes | None) -> Read:
+    """The item that a GetOp asked for, or None."""
+    if data is None:
+        return Read(None)
+    stored = read_item(data)
+    item = Item(
+        value=json.loads(stored.json),
+        key=op.key,
+        namespace=op.namespace,
+        created_at=stored.created_at,
+        updated_at=stored.updated_at,
+    )
+    return Read(item, ((op.namespace, op.key),) if stored.is_mortal and op.refresh_ttl else ())
+
+
+def _itself(prefix: Namespace) -> list[Namespace]:
+    """The namespace that a prefix itself may be; asked for ahead, it mostly saves a round."""
+    return [prefix] if len(prefix) > 1 else []
+
+
+def _decoded(replies: Iterable[Iterable[bytes]]) -> list[Namespace]:
+    return [decode_path(path.decode()) for paths in replies for path in paths]
+
+
+def _passes(stored: Stored, op: SearchOp) -> bool:
+    return not op.filter or matches(json.loads(stored.json), op.filter)
+
+
+def _hit(one: Candidate, stored: Stored) -> Hit:
+    return Hit(one.namespace, one.key, stored.json, stored.created_at, stored.updated_at, one.score, one.parts)
+
+
+def _touched(page: Iterable[tuple[Hit, bool]], op: SearchOp) -> tuple[Place, ...]:
+    return tuple((hit.namespace, hit.key) for hit, is_mortal in page if is_mortal) if op.refresh_ttl else ()
