@@ -5,8 +5,10 @@
 `entities.json` beside this file holds statements that establish a fact, and rewordings that change it ("I've left
 Acme, starting at Globex Monday") or must not ("I visited Globex yesterday"), in two halves. The rules were written with
 the development half in view. The held-out half was written after a first version of the rules was finished, and no rule
-was changed for it. The gap between the two is what rules are worth on sentences that nobody wrote them for. Each pair
-runs through the whole memory: remembered, stored, folded, read back two weeks later.
+was changed for it. The gap between the two is what rules are worth on sentences that nobody wrote them for.
+`entities_second.json` holds two more halves, written before the rules about constructions (`changes.py`) and by the same
+hand; its held-out half is idiomatic on purpose ("Bob now earns his living at Globex"). Each pair runs through the whole
+memory: remembered, stored, folded, read back two weeks later.
 
 What a chat model recognises is not measured here, because that depends on the model; `--model NAME` measures one that
 `init_chat_model` knows. Without it, the last table hands the memory what a perfect model would answer: it tests the

@@ -1,8 +1,8 @@
 """How long entity memory takes: what `python -m benchmarks.entities --speed` measures.
 
-Six hundred messages of made-up people, firms and places, all told by one user, make about 1,070 entities, the user among them with
-hundreds of facts. Then sixty questions: by name, about the user, about a firm, and by meaning alone. Nobody reads with a model, and
-there is no embedder: the figures are the memory's and the store's own.
+Six hundred messages of made-up people, firms and places, all told by one user, make about 1,070 entities, the user among
+them with hundreds of facts. Then sixty questions: by name, about the user, about a firm, and by meaning alone. Nobody reads
+with a model, and there is no embedder: the figures are the memory's and the store's own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 -- Who may see what: roles, row-level security on every table, and the principal that it goes by.
 --
--- The principal is the `sub` of the JWT where there are claims (PostgREST, Supabase), else the session setting `graph_memory.user`.
+-- The principal is the `sub` of the JWT where there are claims (PostgREST, Supabase), else the session setting `graph_memory.user_id`.
 -- Neither: nothing is seen and nothing can be written. Owners of the tables, superusers and roles with BYPASSRLS (Supabase's
 -- service_role) see all.
 
@@ -48,7 +48,7 @@ return graph_memory.label('user', nullif(
     case
         when nullif(current_setting('request.jwt.claims', true), '') is not null
         then current_setting('request.jwt.claims', true)::jsonb ->> 'sub'
-        else current_setting('graph_memory.user', true)
+        else current_setting('graph_memory.user_id', true)
     end,
     ''
 ));

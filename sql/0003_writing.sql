@@ -76,15 +76,20 @@ language sql stable as $$
     from (select id from items where space = any(spaces) and expires_at <= moment limit most) as e;
 $$;
 
-create function graph_memory.check_dimensions(changes graph_memory.change[]) returns void
+create function graph_memory.check_dimensions(changes graph_memory.change[], spaces bigint[]) returns void
 language plpgsql stable as $$
 declare
-    there integer := (select vector_dims(embedding) from vectors limit 1);
-    given integer := (
+    there integer;
+    given integer;
+begin
+    if dimension() is not null then
+        return; -- the column takes no other
+    end if;
+    there := (select vector_dims(embedding) from vectors where space = any(spaces) limit 1);
+    given := (
         select vector_dims(v.text::vector) from unnest(changes) as c, jsonb_each_text(c.vectors) as v (digest, text)
         where vector_dims(v.text::vector) <> there limit 1
     );
-begin
     if given is not null then
         raise exception 'expected % dimensions, not %', there, given using errcode = 'data_exception';
     end if;
@@ -180,7 +185,7 @@ declare
     todo change[] := changes(writes);
     spaces bigint[] := array(select distinct c.space from unnest(todo) as c);
 begin
-    perform check_dimensions(todo);
+    perform check_dimensions(todo, spaces);
     perform unindex(array(select c.id from unnest(todo) as c where c.id is not null and c.value is not null and not c.alike));
     perform remove(array(select c.id from unnest(todo) as c where c.id is not null and c.value is null));
     perform put(todo, moment);
@@ -232,10 +237,11 @@ comment on function graph_memory.sweep is 'Deletes up to `most` expired items; h
 create function graph_memory.missing(writes jsonb) returns setof text
 language sql stable as $$
     select distinct d.digest
-    from jsonb_to_recordset(writes) as w (path text, key text, digests text[]), unnest(w.digests) as d (digest)
-    where not exists (
-        select from namespaces as n join items as i on i.space = n.id join vectors as v on v.item = i.id
-        where n.path = w.path and i.key = w.key and v.digest = d.digest
-    );
+    from jsonb_to_recordset(writes) as w (path text, key text, digests text[])
+    left join namespaces as n on n.path = w.path
+    left join items as i on i.space = n.id and i.key = w.key,
+        unnest(w.digests) as d (digest)
+    where (select true from vectors as v where v.item = i.id and v.digest = d.digest limit 1) is null;
 $$;
-comment on function graph_memory.missing is 'Digests of the texts of some writes that are still to be embedded.';
+comment on function graph_memory.missing is
+    'Digests of the texts of some writes that are still to be embedded. A subquery looks each up: a join would read all vectors.';

@@ -126,13 +126,13 @@ language sql as $$
     ranked as (
         select
             c.*, b.best, b.lowest, b.highest,
-            round((case
+            round(1e6 * case
                 when words_share + meaning_share = 0 then 0
                 else least(1, greatest(0, (
                     words_share * coalesce(c.words / nullif(b.best, 0), 0)
                     + meaning_share * coalesce(position_in_range(c.meaning, b.lowest, b.highest), 0)
                 ) / (words_share + meaning_share)))
-            end)::numeric, 6)::double precision as relevance
+            end) / 1e6 as relevance
         from candidate as c, bounds as b
         order by relevance desc
     )

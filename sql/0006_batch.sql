@@ -60,7 +60,7 @@ comment on function graph_memory.batch is 'Carries out a batch; rows of one oper
 create function graph_memory.assume(user_id text) returns void
 language plpgsql as $$
 begin
-    perform set_config('role', 'graph_memory_user', true), set_config('graph_memory.user', user_id, true);
+    perform set_config('role', 'graph_memory_user', true), set_config('graph_memory.user_id', user_id, true);
 end
 $$;
 comment on function graph_memory.assume is 'Gives up the connection''s own rights for those of one user, until the transaction ends.';

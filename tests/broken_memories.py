@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from graph_memory import Memory, Query, Scope, Section, Snippet, Turn
 from graph_memory.memories.records import memos_of
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps
+from graph_memory.types import Origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,13 @@ class Notes(Memory):
         """Operations that keep notes."""
         where = self.place(turn.scope)
         return [
-            PutOp(where, self.key(turn, number, message), {"text": str(message.text)}, index=False)
+            PutOp(where, self.key(turn, number, message), self.value(turn, message), index=False)
             for number, message in enumerate(messages)
         ]
+
+    def value(self, turn: Turn, message: BaseMessage) -> dict[str, Any]:
+        """A note as it is stored; its origin lets the graph tell which line of the thread wrote it."""
+        return {"text": str(message.text), "origin": asdict(Origin(turn.root, memory=self.name))}
 
     def snippet(self, item: Item) -> Snippet:
         """A note as it is shown."""
@@ -149,6 +154,14 @@ class KnowsNoForks(Notes):
         """Operations that keep memos."""
         memos = memos_of(replace(turn, branch=""), [*messages], memory=self.name, first_seq=0)
         return [PutOp(self.place(turn.scope), memo.id, memo.to_value(), index=False) for memo in memos]
+
+
+class KnowsNoLines(Notes):
+    """Keeps notes that do not say where they come from."""
+
+    def value(self, turn: Turn, message: BaseMessage) -> dict[str, Any]:
+        """The text alone."""
+        return {"text": str(message.text)}
 
 
 class MarksFirst(Notes):

@@ -60,6 +60,7 @@ class Thread:
         self.threads = ["t"]
         self.thread = "t"
         self.orphans: set[str] = set()
+        self.is_cancelled = False
         self.is_breaking, self.broken = False, set[str]()
         self.ends: list[CheckpointTuple] = []
         self._said_at: dict[tuple[str, str], dict[str, BaseMessage]] = {}
@@ -127,6 +128,8 @@ class Thread:
         """All but those before the first message had an id; in a copy, all that know whose copy it is."""
         first = self.thread == self.threads[0]
         states = [state for state in self.graph.get_state_history(self.config()) if state.values.get("messages")]
+        if self.shape.archives:
+            states = [state for state in states if not state.tasks]
         return [state for state in states if first or LINEAGE in state.values.get("memory", {})]
 
     def _moment(self) -> Any:

@@ -72,7 +72,7 @@ class Script:
             self.stumble()
             called = _tools_called(state["messages"])
             if called < self.tools:
-                return {"messages": [AIMessage(f"looking {word()}", tool_calls=[_tool_call(called)])]}
+                return {"messages": [AIMessage(f"looking {word()} about everything", tool_calls=[_tool_call(called)])]}
             return {"messages": [AIMessage(f"reply {word()} about everything", additional_kwargs={"by": name})]}
 
         return node
@@ -213,10 +213,10 @@ def fan_out(script: Script) -> Builder:
         task = state["messages"][-1].text.rsplit("\n", 1)[-1]  # without what memory set before it
         script.handed.append(("worker", state["messages"]))
         script.stumble()
-        return {"messages": [AIMessage(f"done {word()}", additional_kwargs={"task": task})]}
+        return {"messages": [AIMessage(f"done {word()} about everything", additional_kwargs={"task": task})]}
 
     def fan(state: Any) -> list[Send]:
-        tasks = [f"task {word()}" for _ in range(2)]
+        tasks = [f"task {word()} about everything" for _ in range(2)]
         return [Send("worker", {"messages": [("user", task)], "memory": state["memory"]}) for task in tasks]
 
     builder: Builder = StateGraph(MemoryState)
@@ -238,13 +238,16 @@ class Shape:
         agents: agent and node of each line that is checked.
         most_tools: how many tool calls may precede an answer.
         forgetful: nodes that hear of their own turns alone, in those, because they hand off or are sent tasks.
-        sends: whether tasks are sent; then a thread is copied between its turns only (see docs/time-travel.md).
+        archives: whether the window is read from the archive, which has room for one version of a turn: then nothing is forked in
+            the middle of one.
+        sends: whether tasks are sent; then a thread is copied between its turns only.
     """
 
     build: Callable[[Script], Builder]
     agents: tuple[tuple[str | None, str], ...] = ((None, MAIN),)
     most_tools: int = 0
     forgetful: tuple[str, ...] = ()
+    archives: bool = False
     sends: bool = False
 
     @property
@@ -255,7 +258,7 @@ class Shape:
 
 SHAPES = (
     Shape(plain),
-    Shape(pruning),
+    Shape(pruning, archives=True),
     Shape(tools, most_tools=2),
     Shape(parallel, ((None, MAIN), ("critic", "critic"))),
     Shape(sharing, ((None, MAIN), (None, "critic"))),

@@ -54,7 +54,12 @@ class Batch:
             return first
         last = self.last.turn
         return replace(
-            first, messages=tuple(messages.values()), now=last.now, turn_id=last.turn_id, share_tokens=last.share_tokens
+            first,
+            messages=tuple(messages.values()),
+            now=last.now,
+            turn_id=last.turn_id,
+            share_tokens=last.share_tokens,
+            shown=tuple(line for entry in self.entries for line in entry.turn.shown),
         )
 
     def view(self, store: Any) -> tuple[Any, Commit | None]:

@@ -43,12 +43,6 @@ class Head:
     commit: int = 0
     cuts: tuple[tuple[str, int], ...] = ()
 
-    def sees(self, branch: str, commit: int) -> bool:
-        """Whether a record that was committed there belongs to this line's past."""
-        if branch == self.branch:
-            return commit <= self.commit
-        return any(branch == name and commit <= last for name, last in self.cuts)
-
     def next(self) -> Head:
         """The head after one more commit."""
         return Head(self.branch, self.commit + 1, self.cuts)
@@ -81,6 +75,11 @@ class Lineage:
     root: str
     heads: Mapping[str, Head] = field(default_factory=dict)
     asides: Collection[str] = ()
+    _reach: dict[tuple[str, str], int] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for line, head in self.heads.items():
+            self._reach.update({(line, branch): last for branch, last in (*head.cuts, (head.branch, head.commit))})
 
     @property
     def is_forked(self) -> bool:
@@ -100,8 +99,7 @@ class Lineage:
         branch = origin.get("branch")
         if branch is None or origin.get("root") != self.root:
             return True
-        head = self.heads.get(origin.get("line", ""))
-        return head is not None and head.sees(branch, origin["commit"])
+        return bool(origin["commit"] <= self._reach.get((origin.get("line", ""), branch), 0))
 
 
 def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig) -> Lineage | None:

@@ -22,7 +22,7 @@ from graph_memory.graph.lineage import LINEAGE
 from graph_memory.graph.positions import Position
 from graph_memory.messages import SAID_AT, said_at
 from graph_memory.namespaces import ROOT, label, namespace
-from graph_memory.types import Origin, Scope, Turn
+from graph_memory.types import Line, Origin, Scope, Turn
 
 WAITING = (ROOT, label("outbox", "waiting"))
 """Namespace of the pointers to what waits."""
@@ -242,6 +242,7 @@ def _turn_value(turn: Turn) -> dict[str, Any]:
         "told": turn.told,
         "turn_id": turn.turn_id,
         "share_tokens": turn.share_tokens,
+        "shown": [[line.memory, line.memo_id, line.score] for line in turn.shown],
     }
 
 
@@ -258,6 +259,7 @@ def _turn_of(value: Mapping[str, Any]) -> Turn:
         told=value["told"],
         turn_id=value["turn_id"],
         share_tokens=value["share_tokens"],
+        shown=tuple(Line(memory, memo, "", 0, True, "", score) for memory, memo, score in value.get("shown", ())),
     )
 
 

@@ -7,7 +7,7 @@ commit in the same batch (`graph_memory.graph.commits`).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -98,17 +98,23 @@ class LineageView:
             return self._item(result)
         if not isinstance(result, list):
             return result
-        kept = [seen for one in result if (seen := self._item(one)) is not None]
-        if self.lineage.is_forked:
-            kept = self._once(kept)
+        known = set[Any]() if self.lineage.is_forked else None
+        kept = [seen for one in result if (seen := self._item(one, known)) is not None]
         return Hits(kept, result.statistics) if isinstance(result, Hits) else kept
 
-    def _item(self, item: Any) -> Any:
-        """The item as this line knows it; None when it does not."""
+    def _item(self, item: Any, known: set[Any] | None = None) -> Any:
+        """The item as this line knows it; None when it does not.
+
+        Args:
+            item: what the store gave.
+            known: messages that a memo was seen of. One that had to be told again after a fork got another memo there.
+        """
         if not isinstance(item, Item):
             return item
         origin = origin_of(item)
         if origin is not None and not self.lineage.sees(origin):
+            return None
+        if known is not None and origin is not None and self._is_known(item, origin, known):
             return None
         follower = follower_of(item)
         if follower is not None and not self.lineage.sees(follower):
@@ -116,23 +122,13 @@ class LineageView:
             item.value = without_follower(item.value, self.lineage.sees)
         return item
 
-    def _once(self, items: list[Any]) -> list[Any]:
-        """Without the second memo of a message: one that had to be told again after a fork got another id there."""
-        known, kept = set[Any](), []
-        for item in items:
-            key = self._message(item)
-            if key is None or key not in known:
-                kept.append(item)
+    def _is_known(self, item: Item, origin: Mapping[str, Any], known: set[Any]) -> bool:
+        message = message_of(item) if origin.get("branch") is not None and origin["root"] == self.lineage.root else ""
+        key = (item.namespace, message)
+        if not message or key not in known:
             known.add(key)
-        return kept
-
-    def _message(self, item: Any) -> Any:
-        """What is the same in every memo that a memory of this thread made of a message; None for anything else."""
-        origin = origin_of(item) if isinstance(item, Item) else None
-        if origin is None or origin.get("branch") is None or origin.get("root") != self.lineage.root:
-            return None
-        message = message_of(item)
-        return None if message is None else (item.namespace, origin.get("memory"), message)
+            return False
+        return True
 
     def _too_few(self, asked: Sequence[Op], results: Sequence[Any], seen: Sequence[Any]) -> list[int]:
         """Searches whose results were all that was asked for, and are fewer now."""

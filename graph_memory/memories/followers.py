@@ -22,7 +22,7 @@ OTHERS = "others"
 _KEPT = 8
 """How many other followers a memo keeps; the oldest is dropped, and costs a neighbour in ranking."""
 
-_decoded = json.JSONDecoder().raw_decode
+_decoded = json.JSONDecoder().scan_once
 
 
 def origin_of(item: Item) -> Mapping[str, Any] | None:
@@ -37,10 +37,10 @@ def follower_of(item: Item) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def message_of(item: Item) -> str | None:
-    """Id of the message that the memo is; None for what was made of messages."""
-    source = _found(item, "source") if _found(item, "kind") == "message" else None
-    return source if isinstance(source, str) and source else None
+def message_of(item: Item) -> str:
+    """Id of the message that the memo is; "" for what was made of messages."""
+    source = _found(item, "source") if _found(item, "kind") == "message" else ""
+    return source if isinstance(source, str) else ""
 
 
 def without_follower(value: Mapping[str, Any], sees: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from langgraph.store.base import GetOp, Item, PutOp
 
+from graph_memory.context.notes import asking
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.scoring import freshness
 from graph_memory.context.tokens import token_counter
@@ -56,8 +57,8 @@ class VectorMemory(Memory):
     Attributes:
         limit: how many memos are considered for the context; the budget decides how many are shown.
         candidates: how many memos the store is asked for; they are ranked here.
-        fill: where fewer than `candidates` match, how many of the newest are considered for the context too (of those whom the
-            question names, if it does); 0 for those alone that match.
+        fill: where fewer than `candidates` match a question, how many of the newest are considered for the context too (of
+            those whom it names, if it does); 0 for those alone that match. What asks nothing is not filled up.
         threshold: memos that score below are not recalled, 0–1.
         roles: message types that are remembered.
         weights: how much each ranking signal counts.
@@ -107,7 +108,12 @@ class VectorMemory(Memory):
             return self.section()
         wanted = {**(self.filter or {}), **(query.filter or {})}
         found = yield from self._search(
-            query.scope, query.text, wanted, self.limit, query.now.toordinal(), fill=self.fill
+            query.scope,
+            query.text,
+            wanted,
+            self.limit,
+            query.now.toordinal(),
+            fill=self.fill if asking(query.text) else 0,
         )
         fresh = self._freshened([one for one in found if is_valid_at(one.memo, query.now)], query)
         limit = self.episodes.limit if self.episodes is not None else 0

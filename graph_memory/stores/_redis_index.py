@@ -69,6 +69,7 @@ class Index:
     owners: array[int] = field(default_factory=lambda: array("q"))
     vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), "<f4"))
     entries: int = 0
+    _spread: tuple[tuple[int, int], tuple[float, float] | None] | None = None
 
     @property
     def size(self) -> int:
@@ -109,18 +110,23 @@ class Index:
 
     def meanings(self, vector: Vector, where: str) -> NDArray[np.float64]:
         """The cosine of every item with a vector, that of its closest text; NaN where it has none."""
-        best = np.full(len(self.keys), -np.inf)
+        best = np.full(len(self.keys), np.nan)
         if len(self.owners):
             if self.vectors.shape[1] != len(vector):
                 raise size_mismatch(len(vector), self.vectors.shape[1], where)
-            np.maximum.at(best, np.array(self.owners, np.int64), cosines(self.vectors[: len(self.owners)], vector))
-        best[np.isneginf(best)] = np.nan
+            owners, found = np.array(self.owners, np.int64), cosines(self.vectors[: len(self.owners)], vector)
+            firsts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])  # an item's vectors are beside each other
+            best[owners[firsts]] = np.maximum.reduceat(found, firsts)
         return best
 
     def spread(self) -> tuple[float, float] | None:
-        """Mean and deviation of the cosine of two random texts."""
-        living = np.frombuffer(self.alive, np.bool_)[np.array(self.owners, np.int64)]
-        return spread(self.vectors[: len(self.owners)][living])
+        """Mean and deviation of the cosine of two random texts; reckoned once for each state of the index."""
+        if self._spread is None or self._spread[0] != (self.since, self.removed):
+            living = np.frombuffer(self.alive, np.bool_)[np.array(self.owners, np.int64)]
+            vectors = self.vectors[: len(self.owners)]
+            found = spread(vectors if living.all() else vectors[living])
+            self._spread = (self.since, self.removed), found
+        return self._spread[1]
 
     def _drop(self, key: str) -> None:
         at = self.position.pop(key, None)
@@ -206,7 +212,9 @@ class Ranked(NamedTuple):
     """All that a search found, best first; and what is known of everything searched.
 
     Attributes:
-        order: positions among the candidates.
+        starts: where the positions of each index begin when all of them are counted through.
+        found: positions of the candidates.
+        order: the candidates, best first.
     """
 
     indexes: Sequence[Index]
@@ -214,7 +222,6 @@ class Ranked(NamedTuple):
     found: Positions
     order: Positions
     ranking: Ranking
-    keys: Sequence[str]
     statistics: Statistics
 
     def candidates(self, first: int, last: int) -> list[Candidate]:
@@ -223,22 +230,22 @@ class Ranked(NamedTuple):
 
     def _candidate(self, at: int) -> Candidate:
         space = int(np.searchsorted(self.starts, self.found[at], side="right")) - 1
+        index, position = self.indexes[space], int(self.found[at] - self.starts[space])
         score = float(self.ranking.relevance[at])
-        return Candidate(self.indexes[space].namespace, self.keys[at], score, self.ranking.parts_of(at))
+        return Candidate(index.namespace, index.keys[position], score, self.ranking.parts_of(at))
 
 
 def ranked(
     indexes: Sequence[Index], terms: Iterable[str], vector: Vector | None, weights: FusionWeights, where: str
 ) -> Ranked:
-    """Everything that the words or the meaning find, best first. Equal relevance: last updated first, then by key.
+    """Everything that the words or the meaning find, best first. Equal relevance: last updated first.
 
     Raises:
         ConfigurationError: the vector has another size than the stored ones.
     """
-    sizes = [len(index.keys) for index in indexes]
-    starts = np.cumsum([0, *sizes])[: len(indexes)].astype(np.int64)
-    words, frequencies, documents = _words(indexes, starts, sum(sizes), terms)
+    starts = np.cumsum([0, *(len(index.keys) for index in indexes)])[: len(indexes)].astype(np.int64)
     alive = np.concatenate([np.empty(0, np.bool_), *(np.frombuffer(bytes(index.alive), np.bool_) for index in indexes)])
+    words, frequencies = _words(indexes, starts, alive, terms)
     candidates = words > 0
     meaning, between = None, None
     if vector is not None:
@@ -248,26 +255,18 @@ def ranked(
     found = np.flatnonzero(candidates & alive).astype(np.int64)
     ranking = fuse(words=words[found], meaning=None if meaning is None else meaning[found], weights=weights)
     updated = np.concatenate([np.empty(0, np.int64), *(np.array(index.updated, np.int64) for index in indexes)])
-    joined = [key for index in indexes for key in index.keys]
-    keys = [joined[at] for at in found.tolist()]
-    order = _ordered(ranking, updated[found], keys)
-    return Ranked(list(indexes), starts, found, order, ranking, keys, Statistics(documents, frequencies, between))
-
-
-def _ordered(ranking: Ranking, updated: Positions, keys: Sequence[str]) -> Positions:
-    order: Positions = np.lexsort((np.array(keys, dtype=np.str_), -updated, -ranking.relevance))
-    return order
+    order: Positions = np.lexsort((-updated[found], -ranking.relevance))
+    return Ranked(indexes, starts, found, order, ranking, Statistics(int(alive.sum()), frequencies, between))
 
 
 def _words(
-    indexes: Sequence[Index], starts: Positions, size: int, terms: Iterable[str]
-) -> tuple[NDArray[np.float64], dict[str, int], int]:
-    """BM25 of every position, in how many items each term stands, and how many items there are."""
+    indexes: Sequence[Index], starts: Positions, alive: NDArray[np.bool_], terms: Iterable[str]
+) -> tuple[NDArray[np.float64], dict[str, int]]:
+    """BM25 of every position, and in how many items each term stands."""
     lengths = np.concatenate([np.empty(0), *(np.array(index.lengths, np.float64) for index in indexes)])
-    alive = np.concatenate([np.empty(0, np.bool_), *(np.frombuffer(bytes(index.alive), np.bool_) for index in indexes)])
     documents = int(alive.sum())
     average = float(lengths[alive].sum()) / max(documents, 1)
-    scores, frequencies = np.zeros(size), {}
+    scores, frequencies = np.zeros(len(alive)), {}
     for term in terms:
         found = [index.postings_of(term) for index in indexes]
         at = np.concatenate(
@@ -276,4 +275,4 @@ def _words(
         counts = np.concatenate([np.empty(0), *(some for _, some in found)])
         frequencies[term] = int((counts >= 1).sum())  # below one: in a neighbour's words only
         scores[at] += bm25(counts, lengths[at], documents=documents, average_length=average)
-    return scores, frequencies, documents
+    return scores, frequencies

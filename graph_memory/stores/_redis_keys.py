@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 from graph_memory.errors import ConfigurationError
@@ -39,11 +40,12 @@ class Keys:
 
     def item(self, namespace: Namespace, key: str) -> bytes:
         """An item. A namespace has no empty label, so the doubled terminator parts it from the key."""
-        return self._named(bucket_of(namespace), "item:" + encode_path(namespace) + "\x1f" + key)
+        bucket, path = _placed(namespace)
+        return self._named(bucket, f"item:{path}\x1f{key}")
 
     def space(self, namespace: Namespace) -> list[bytes]:
         """What a namespace has: directory, then order, rows, expiry and meta."""
-        bucket, path = bucket_of(namespace), encode_path(namespace)
+        bucket, path = _placed(namespace)
         return [self.directory(bucket), *(self._named(bucket, f"{kind}:{path}") for kind in _SPACE)]
 
     def _named(self, bucket: int, name: str) -> bytes:
@@ -52,7 +54,7 @@ class Keys:
 
 def bucket_of(namespace: Namespace) -> int:
     """The bucket of a namespace's owner."""
-    return crc32(encode_path(namespace[:_OWNER]).encode()) % BUCKETS
+    return _placed(namespace)[0]
 
 
 def buckets_under(prefix: Namespace) -> Iterable[int]:
@@ -65,3 +67,9 @@ def bounds(prefix: Namespace) -> Iterator[bytes]:
     low, high = path_range(prefix)
     yield b"[" + low.encode() if low else b"-"
     yield b"(" + high.encode() if high else b"+"
+
+
+@lru_cache(1024)
+def _placed(namespace: Namespace) -> tuple[int, str]:
+    """Bucket and encoded path; kept because a batch has many keys of one namespace."""
+    return crc32(encode_path(namespace[:_OWNER]).encode()) % BUCKETS, encode_path(namespace)

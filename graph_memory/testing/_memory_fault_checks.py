@@ -10,13 +10,10 @@ from itertools import accumulate
 from typing import Any, get_args
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory.errors import GraphMemoryError
-from graph_memory.graph.attach import attach
 from graph_memory.memories.base import Memory
 from graph_memory.steps import Request, Steps, StoreOps, run
 from graph_memory.testing._memory_standins import FailingStore, UselessModel, stopped, watched
@@ -92,33 +89,6 @@ async def bodies_leave_alone_what_they_are_handed(trial: Trial) -> None:
 
 def _handed(given: Turn | Query) -> tuple[object, ...]:
     return [message.model_dump() for message in given.messages], copy.deepcopy(given.state)
-
-
-@check()
-async def in_a_graph_nothing_degrades(trial: Trial) -> None:
-    events = [event["graph_memory"] for event in await _lived_through(trial)]
-    assert {event["event"] for event in events} >= {"recalled"}
-    assert [event["degraded"] for event in events if event.get("degraded")] == []
-
-
-async def _lived_through(trial: Trial) -> list[Any]:
-    """What the custom stream tells while the sample passes through a graph with this memory."""
-    turns = iter(trial.sample.turns)
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
-    builder.add_node("assistant", lambda _: {"messages": [*next(turns)[1:]]})
-    builder.add_edge(START, "assistant")
-    builder.add_edge("assistant", END)
-    attach(builder, "assistant", [trial.memory], budget_tokens=4000, counter=COUNTER)
-    graph: Any = builder.compile(store=trial.store, checkpointer=InMemorySaver())
-    config = {"configurable": {"user_id": trial.scope.user_id, "thread_id": trial.scope.thread_id}}
-    events: list[Any] = []
-    for turn in trial.sample.turns:
-        given: tuple[Any, ...] = ({"messages": [turn[0]]}, config)
-        if trial.mode == "sync":
-            events += graph.stream(*given, stream_mode="custom")
-        else:
-            events += [event async for event in graph.astream(*given, stream_mode="custom")]
-    return events
 
 
 @check()

@@ -24,7 +24,7 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory.memories.base import Memory
-from graph_memory.testing import _memory_checks, _memory_fault_checks
+from graph_memory.testing import _memory_checks, _memory_fault_checks, _memory_graph_checks
 from graph_memory.testing._calls import Mode, Unsupported
 from graph_memory.testing._memory_fault_checks import asks_a_model
 from graph_memory.testing._memory_trials import SAMPLE, MemoryCheck, MemoryFactory, Sample, StoreFactory, Trial, driven
@@ -46,7 +46,11 @@ __all__ = [
 ]
 
 MODES: tuple[Mode, ...] = ("sync", "async")
-CHECKS: tuple[MemoryCheck, ...] = (*_memory_checks.CHECKS, *_memory_fault_checks.CHECKS)
+CHECKS: tuple[MemoryCheck, ...] = (
+    *_memory_checks.CHECKS,
+    *_memory_fault_checks.CHECKS,
+    *_memory_graph_checks.CHECKS,
+)
 """Every behaviour, in the order in which a new memory is best built."""
 
 

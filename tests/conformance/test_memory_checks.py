@@ -31,6 +31,7 @@ BROKEN: dict[str, MemoryFactory] = {
     "bodies_yield_requests_only": bodies.BareOperations,
     "bodies_can_be_closed_at_any_step": bodies.WritesWhenClosed,
     "bodies_leave_alone_what_they_are_handed": bodies.MarksMessages,
+    "a_fork_recalls_nothing_of_the_line_that_it_left": broken.KnowsNoLines,
     "in_a_graph_nothing_degrades": bodies.KnowsOneMessage,
     "without_a_store_it_says_why_or_shows_nothing": bodies.TrustsTheStore,
     "a_store_that_fails_raises_nothing_but_our_errors": bodies.OwnErrors,

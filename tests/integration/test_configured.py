@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -282,3 +284,17 @@ def test_the_explained_context_of_a_chat_says_what_belongs_together(capsys: Any)
 
     assert capsys.readouterr().out.splitlines()[-1] == "00000000 goes with 11111111"
     show.console.cache_clear()
+
+
+def test_the_page_names_every_variable_and_its_code_runs():
+    """docs/configuration.md; a group is written once, its endings beside it."""
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(GRAPH_MEMORY_\w+)`", page))
+    for start, endings in re.findall(r"`(GRAPH_MEMORY_\w+)_…` \| (.+) \|", page):
+        named |= {f"{start}_{ending}" for ending in re.findall(r"`(\w+)`", endings)}
+    found: dict[str, Any] = {}
+
+    exec(page.split("```python\n")[1].split("```")[0], found)
+
+    assert named == set(VARIABLES)
+    assert isinstance(found["builder"].nodes["assistant"].runnable, MemoryNode)

@@ -90,10 +90,11 @@ def test_nothing_that_is_remembered_can_close_its_quotation(mode: str):
         ToolMessage(INJECTED, tool_call_id="1"),
     ]
     call(graph, mode, {"messages": tool}, in_thread())
-    for text in [*HOSTILE, "What is my motto, and what about Globex?", "And the memory of Globex?"]:
+    for text in HOSTILE:
+        call(graph, mode, said(text), in_thread())
+    for text in ("What is my motto, and what about Globex?", "Who praises Globex?"):
         result = call(graph, mode, said(text), in_thread())
-        if BLOCK.search(text) is None and "memory" not in text.casefold():
-            assert_quoted(node.messages)
+        assert_quoted(node.messages)
 
     context = result["memory_context"]
     assert context.degradations == {}
@@ -106,7 +107,7 @@ def test_nothing_that_is_remembered_can_close_its_quotation(mode: str):
 def test_endless_names_and_control_characters_stay_small_and_harmless(mode: str):
     """No entity of 10,000 letters, no terminal escape in a preference, and nothing fails."""
     store = InMemoryStore()
-    graph = plain(Assistant(), six(), budget_tokens=3000).compile(store=store, checkpointer=InMemorySaver())
+    graph = plain(Assistant(), six(), budget_tokens=20_000).compile(store=store, checkpointer=InMemorySaver())
     for text in HOSTILE:
         result = call(graph, mode, said(text), in_thread())
 
@@ -122,12 +123,13 @@ def test_endless_names_and_control_characters_stay_small_and_harmless(mode: str)
 def test_what_is_handed_to_a_model_cannot_close_its_quotation(asks: str, mode: str):
     """Every memory that asks a model quotes what was said in a block that ends once, and says that it is data."""
     model = bad_model("says nothing")
-    graph = plain(Assistant(), [BufferMemory(), ASKING[asks](model)]).compile(
+    days = [(datetime.now(UTC) - timedelta(days=9 - day)).isoformat() for day in range(len(HOSTILE))]
+    node = Assistant([AIMessage("Indeed.", additional_kwargs={"said_at": day}) for day in days])
+    graph = plain(node, [BufferMemory(), ASKING[asks](model)], budget_tokens=20_000).compile(
         store=InMemoryStore(), checkpointer=InMemorySaver()
     )
-    for day, text in enumerate(HOSTILE):
-        stamp = (datetime.now(UTC) - timedelta(days=9 - day)).isoformat()
-        call(graph, mode, {"messages": [HumanMessage(text, additional_kwargs={"said_at": stamp})]}, in_thread())
+    for day, text in zip(days, HOSTILE, strict=True):
+        call(graph, mode, {"messages": [HumanMessage(text, additional_kwargs={"said_at": day})]}, in_thread())
 
     assert model.asked
     for asked in model.asked:

@@ -18,7 +18,7 @@ from graph_memory.graph.lineage import LINEAGE
 from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_faults import CrashError, Fuse
-from tests.lineage_graphs import MAIN, Script, Shape, hand_off, parallel, plain, remembering, sub_agent, word
+from tests.lineage_graphs import MAIN, Script, Shape, hand_off, parallel, plain, pruning, remembering, sub_agent, word
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
@@ -128,6 +128,22 @@ def test_memory_in_a_subgraph_alone_obeys_forks_from_the_second_turn_on(store: B
     life.turn(before)
 
     life.check()
+
+
+@pytest.mark.xfail(strict=True, reason="the archive keeps one version of a turn, under the id of its first message")
+def test_a_replay_leaves_the_archived_turn_of_the_other_line(store: BaseStore, mode: str) -> None:
+    """A line that pruned a turn reads it back as it was there, whatever a replay of that turn answered."""
+    life = Life(store, Shape(pruning), 0, mode)
+    life.turn()
+    asked = next(s for s in life._moments() if s.values["messages"][-1].type == "human").config
+    for _ in range(2):
+        life.turn()
+    before = ended(life)
+
+    life._run(None, asked)
+    life._finish()
+
+    life.turn(before)
 
 
 def test_a_kill_before_anything_of_a_thread_was_saved_leaves_an_earlier_thread(store: BaseStore, mode: str) -> None:

@@ -19,7 +19,10 @@ from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_graphs import Shape, plain
 
-KILLS = 20 if os.environ.get("GRAPH_MEMORY_SOAK") else 2
+WAYS = [("invoke", "sync"), ("ainvoke", "async"), ("invoke", "exit")]
+KILLS = 1
+if os.environ.get("GRAPH_MEMORY_SOAK"):
+    WAYS, KILLS = list(itertools.product(MODES, ("sync", "async", "exit"))), 20
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,8 +40,7 @@ def killed(url: str, mode: str, durability: str, first: int, chance: random.Rand
         assert child.wait(timeout=60) == -9
 
 
-@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("mode", "durability"), WAYS)
 def test_a_killed_process_leaves_a_thread_that_can_be_gone_on_with(mode: str, durability: str, tmp_path: Path) -> None:
     """Nothing doubled, stale or missing after a kill, whether the run is resumed or the user says something else."""
     url, chance = f"sqlite:///{tmp_path}/memory.db", random.Random(f"{mode} {durability}")

@@ -14,11 +14,13 @@ from langgraph.types import Command, RetryPolicy
 
 from graph_memory import ConfigurationError, KeyValueMemory, VectorMemory, Workspace, context_links, search
 from graph_memory.context.tiers import TierRules
+from graph_memory.graph.worker import Worker
 from graph_memory.lifecycle import move_tiers
 from graph_memory.memories.accesses import Access
 from tests.bad_models import AnsweringModel, structured
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
+from tests.outbox import drained
 from tests.said import ADA, STORES, items_of, store_of, tell
 from tests.said import said as was_said
 
@@ -265,3 +267,22 @@ def test_reading_and_writing_are_what_is_batched():
     [put] = counting.puts([None])
     assert isinstance(put, PutOp)
     assert put.value == {"count": 1, "relevance": 0.7, "turn": "turn", "last_at": now.isoformat()}
+
+
+@stores
+@both
+def test_what_remembers_in_the_background_counts_and_judges_there(kind: str, mode: str):
+    """The model's answer is waited for by a worker; what the context showed waits with the turn."""
+    model = rating(Ghent=0.9)
+    memory = VectorMemory(counts_accesses=True, importance_model=model, fill=0, remembers="background")
+    with store_of(kind) as store:
+        tell(store, [[was_said(SISTER, YESTERDAY, "h1")]])
+        graph = plain(Assistant(["In Ghent."]), [memory]).compile(store=store, checkpointer=InMemorySaver())
+        call(graph, mode, said("Where does my sister live?"), in_thread("other"))
+        before = (model.asked[:], accesses(store))
+        drained(Worker([memory], store), mode)
+
+        found = {one.memo.text: one.memo.importance for one in search(ADA, "", store=store, kinds=["message"])}
+        assert before == ([], [])
+        assert [access.count for access in accesses(store)] == [1]
+        assert found["In Ghent."] == 0.9

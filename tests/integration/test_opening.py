@@ -99,7 +99,7 @@ def test_unknown_options_are_named(opener, url):
 
 
 @pytest.mark.parametrize("opener", OPENERS)
-@pytest.mark.parametrize("url", ["memory.db", "mysql://x", "postgresql://x"])
+@pytest.mark.parametrize("url", ["memory.db", "mysql://x", "postgresql://x?no=such"])
 def test_other_places_are_refused(opener, url):
     """By every opener in the same way."""
     with pytest.raises(ConfigurationError):

@@ -7,7 +7,6 @@ import random
 import time
 from pathlib import Path
 
-import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from graph_memory.graph.queues import dead_letters, pending
@@ -21,14 +20,21 @@ TURNS, KILLS = (2000, 200) if SOAK else (100, 10)
 USERS = TURNS // 12
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_killed_workers_take_in_every_turn_once(tmp_path: Path, mode: str):
-    """Two at a time; one dies by SIGKILL every few turns. Notes have random keys: taking in a turn twice would show."""
+def test_killed_workers_take_in_every_turn_once(tmp_path: Path):
+    """Two at a time; one dies by SIGKILL every few turns. Notes have random keys: taking in a turn twice would show.
+
+    Turns come by `invoke` and by `ainvoke` in turn.
+    """
     path, chance = str(tmp_path / "memory.db"), random.Random(1)
     with SqliteStore(path, timeout_seconds=30) as store, workers(path, 2) as running:
         graph = noted_graph(store, InMemorySaver())
         for turn in range(TURNS):
-            call(graph, mode, {"messages": [("user", f"turn {turn}")]}, in_thread(user_id=f"user {turn % USERS}"))
+            call(
+                graph,
+                MODES[turn % 2],
+                {"messages": [("user", f"turn {turn}")]},
+                in_thread(user_id=f"user {turn % USERS}"),
+            )
             if turn % (TURNS // KILLS) == 0:
                 time.sleep(chance.random() * 0.02)
                 running.kill()

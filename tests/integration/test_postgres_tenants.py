@@ -133,9 +133,9 @@ def test_the_same_label_is_made_in_sql(postgres_url: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("graph_memory.user", None),
-        ("graph_memory.user", ""),
-        ("graph_memory.user", "bob"),
+        ("graph_memory.user_id", None),
+        ("graph_memory.user_id", ""),
+        ("graph_memory.user_id", "bob"),
         ("request.jwt.claims", json.dumps({"sub": "bob"})),
         ("request.jwt.claims", json.dumps({"role": "authenticated"})),
         ("request.jwt.claims", json.dumps({"sub": ""})),
@@ -162,7 +162,7 @@ def test_claims_stand_above_the_session_setting(everything: PostgresStore, postg
     """A signed token cannot be outdone by a setting."""
     with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
         connection.execute("SET ROLE graph_memory_user")
-        connection.execute("SET graph_memory.user = 'ada'")
+        connection.execute("SET graph_memory.user_id = 'ada'")
         count = "SELECT count(*) FROM graph_memory.items"
         assert connection.execute(count).fetchone() == (1,)
         connection.execute("""SET request.jwt.claims = '{"sub": "bob"}'""")
@@ -212,7 +212,7 @@ def test_a_principal_ends_with_its_batch(everything: PostgresStore, postgres_url
         assert isinstance(store, PostgresStore)
         store.search(())
         with store._pools._opened().connection() as connection:
-            row = connection.execute("SELECT current_user, current_setting('graph_memory.user', true)").fetchone()
+            row = connection.execute("SELECT current_user, current_setting('graph_memory.user_id', true)").fetchone()
     assert row == ("postgres", "")
 
 

@@ -18,7 +18,7 @@ from tests.entity_helpers import ADA, DAY, LATER, Reader, current, known, recall
 
 
 def test_remembering_asks_for_receipts_then_names_then_writes() -> None:
-    """Stepped by hand: two reads, one write; the memo where searches find it, a record under its entity, all of them the user's."""
+    """Stepped by hand: two reads, one write; the memo where searches find it, records under its entities, all the user's."""
     steps = EntityMemory().remember(turn("Ann works at Acme."))
     receipts = next(steps)
     names = steps.send([None])
@@ -213,3 +213,31 @@ def test_a_changed_fact_is_never_current(events: list[tuple[str, str, int]]) -> 
     for line in recalled(store, "where do I work?"):
         shown = line.split("[before:")[0]
         assert not any(company in shown for company in COMPANIES if company != expected and line.startswith("User"))
+
+
+@pytest.mark.parametrize("make", [InMemoryStore, lambda: open_store("sqlite://").__enter__()], ids=["memory", "sqlite"])
+def test_what_was_said_long_ago_is_reached_however_much_came_after(make: Any) -> None:
+    """Of somebody with hundreds of records: every slot's current value, and what the question asks for among the rest."""
+    store = make()
+    tell(store, "I live in Rome. I like fencing.", "I joined Acme.")
+    later = [f"I like number{i}things. I met Kim Lee{'aeiou'[i % 5]}." for i in range(150)]
+    tell(store, *later, "I joined Globex.", first=2)
+
+    def line_on(question: str) -> str:
+        return next(line for line in recalled(store, question) if line.startswith("User"))
+
+    assert "lives in Rome" in line_on("where do I live?")
+    assert "likes fencing" in line_on("what of my fencing?")
+    assert "works at Globex since" in line_on("where do I work?")
+    assert "[before: Acme until" in line_on("where do I work?")
+    assert len(known(store, "User").facts) == 152 + 5 + 1
+
+
+def test_who_is_named_in_full_is_not_taken_for_others_of_that_name() -> None:
+    """Who asks for Ann Lee gets neither every Ann nor everybody who works somewhere."""
+    store = InMemoryStore()
+    tell(store, "Ann Lee works at Acme.", "Ann Kay works at Globex.", "Bob works at Initech.")
+
+    assert [line.split(" (")[0] for line in recalled(store, "Where does Ann Lee work?")] == ["Ann Lee"]
+    assert len(recalled(store, "Where does Ann work?")) >= 2
+    assert any(line.startswith("Bob") for line in recalled(store, "Who works at Initech?"))

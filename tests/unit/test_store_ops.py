@@ -333,9 +333,7 @@ def test_sqlite_urls(url, path):
         (None, "not a url"),
         ("sqlite://memory.db", "three slashes"),
         ("sqlite:///m.db?mode=ro", "keyword arguments"),
-        ("postgresql://ada:secret@host/db", "sqlite only"),
-        ("redis://:secret@host", "sqlite only"),
-        ("https://x.supabase.co", "sqlite only"),
+        ("https://x.supabase.co", "no memory in https"),
         ("mysql://ada:secret@host/db", "unknown scheme 'mysql': known are sqlite"),
     ],
 )

@@ -10,23 +10,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from graph_memory.extract.entities.changes import CHANGE_CLAUSES, CHANGE_SENTENCES
+from graph_memory.extract.entities.filling import filled
 from graph_memory.extract.entities.grammar import ALSO_KNOWN, APPOSED, I_AM, IS_KIN, MY_NAME, NAMED_KIN, SUBJECT
 from graph_memory.extract.entities.lists import (
-    DEPARTMENTS,
     KIN,
-    OCCUPATIONS,
     ONE_OF_A_KIND,
     PARTNERS,
     PETS,
-    SCHOOL_WORDS,
-    TOOLS,
     words,
 )
 from graph_memory.extract.entities.moods import holds_from, is_meant, is_over, is_setting, is_supposed, stated
 from graph_memory.extract.entities.names import type_of
 from graph_memory.extract.entities.rules import CLAUSE_RULES, SENTENCE_RULES, Rule
-from graph_memory.extract.entities.text import HONORIFIC, SENTENCE_CHARACTERS, clauses, plain, sentences, trimmed
+from graph_memory.extract.entities.text import SENTENCE_CHARACTERS, clauses, plain, sentences, trimmed
 from graph_memory.extract.entities.values import VALUE_CHARACTERS, Claim, Told, cleaned, readable_name
+from graph_memory.extract.entities.wording import referred
 
 _OTHER_SUBJECT = re.compile(
     r"^(?:the|a|an|my|our|your|his|her|their|its|this|that|these|those|some|it|there|you|they|who|which|everyone|people)\b"
@@ -36,13 +35,6 @@ _OPENERS = words(
     " use call reach write no new now after been settled bought found signed promoted retired as you also then the a an"
     " home is am working living switched stopped became turned there this that these those"
 )
-_TITLED = re.compile(rf"{HONORIFIC}\s")
-_NO_VALUES = words("home night once least all me you it him her them us work school bed fun")
-_NOT_SLOTS = KIN | words(
-    "name job employer company workplace address home boss manager supervisor birthday age email favourite favorite point"
-    " question idea guess"
-)
-_TOOL_OF_ROLE = "uses {}"
 
 
 @dataclass(slots=True)
@@ -97,7 +89,7 @@ def claims_in(told: Told) -> tuple[list[Claim], list[tuple[str, str]]]:
             continue
         before = len(reading.claims)
         _read_relations(reading, sentence)
-        _read_sentence(reading, _opened(APPOSED.sub(r"\g<name>", sentence)))
+        _read_sentence(reading, _opened(referred(APPOSED.sub(r"\g<name>", sentence))))
         evidence = cleaned(sentence, VALUE_CHARACTERS)
         reading.claims[before:] = _settled(reading.claims[before:])
         numbered = (replace(claim, ordinal=ordinal, evidence=evidence) for claim in reading.claims[before:])
@@ -112,7 +104,9 @@ def _settled(claims: list[Claim]) -> list[Claim]:
 
 
 def _read_sentence(reading: _Reading, sentence: str) -> None:
-    read = {claim.slot for rule in SENTENCE_RULES for claim in _apply(rule, sentence, reading, "")}
+    read = {
+        claim.slot for rule in (*SENTENCE_RULES, *CHANGE_SENTENCES) for claim in _apply(rule, sentence, reading, "")
+    }
     inherited, supposed = reading.told.speaker, False
     for clause in map(_opened, clauses(sentence)):
         subject = _subject_of(clause, reading)
@@ -121,7 +115,7 @@ def _read_sentence(reading: _Reading, sentence: str) -> None:
         if supposed or is_setting(clause):
             continue
         slots = set(read)
-        for rule in CLAUSE_RULES:
+        for rule in (*CLAUSE_RULES, *CHANGE_CLAUSES):
             for claim in _apply(rule, clause, reading, inherited, frozenset(slots)):
                 slots.add(claim.slot)
 
@@ -143,10 +137,11 @@ def _apply(
     groups = {name: found for name, found in match.groupdict().items() if found is not None}
     aux = f" {groups.get('aux', '')} "
     ended = is_over(rule, aux, text)
-    subject = reading.person(next((groups[name] for name in _OWNERS if groups.get(name)), ""), inherited)
+    owner = next((groups[name] for name in _OWNERS if groups.get(name)), "")
+    subject = reading.person(owner, inherited or (reading.told.speaker if rule.slot in _SPEAKERS else ""))
     if ended is None or not subject:
         return
-    for slot, value, kind in _slots(rule, groups):
+    for slot, value, kind in filled(rule, groups):
         if subject == value and not any(groups.get(name) for name in _OWNERS):
             subject = reading.told.speaker  # "Lisbon is home now"
         if slot in taken or subject.casefold() == value.casefold():
@@ -162,64 +157,10 @@ def _apply(
         reading.claims.append(Claim(subject, "", old, ended=True))
 
 
+_SPEAKERS = ("value", "noun")
+"""Slots that are the speaker's when nobody is named: "new number: …"."""
+
 _OWNERS = ("subj", "poss", "obj", "obj2", "obj3")
-
-
-def _slots(rule: Rule, groups: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Slot, value and the value's entity type, as often as one match gives several."""
-    raw = groups.get("value", "")
-    name = readable_name(trimmed(raw)) if rule.value_type or rule.slot in ("tool", "anything", "") else ""
-    value = name or cleaned(raw, VALUE_CHARACTERS).strip(" .,;")
-    if raw and (not value or value.lower() in _NO_VALUES or (rule.value_type and not name)):
-        return
-    if rule.slot == "tool":
-        if kind := TOOLS.get(value.lower()):
-            yield _TOOL_OF_ROLE.format(kind), value, "concept"
-    elif rule.slot == "anything":
-        yield _whatever(value, groups.get("old", ""))
-    elif rule.slot == "occupation":
-        if value.split()[-1] in OCCUPATIONS:
-            yield "job", value, ""
-    elif rule.slot == "favourite":
-        yield f"favourite {groups['name']}", value, ""
-    elif rule.slot == "named":
-        if not _NOT_SLOTS.intersection(groups["name"].split()):
-            yield groups["name"].removeprefix("new "), readable_name(trimmed(value)) or value, ""
-    elif _is_no_value(rule.slot, value, groups):
-        return
-    elif rule.slot == "home" and not rule.value_type:
-        yield "address", value, ""
-        if type_of(place := value.split(",")[-1].strip()) == "location":
-            yield "home", place, "location"
-    elif rule.slot == "home" and type_of(value) == "organization":
-        yield "employer", value, "organization"
-    else:
-        yield rule.slot, value, rule.value_type
-
-
-def _is_no_value(slot: str, value: str, groups: dict[str, str]) -> bool:
-    """Whether a slot cannot have the value: nobody is "seeing" Dr. Khan as a partner, or moves house to Sales."""
-    if slot == "employer":
-        return bool(value) and _is_no_employer(value, groups)
-    return (slot == "partner" and bool(_TITLED.match(value))) or (slot == "home" and value.lower() in DEPARTMENTS)
-
-
-def _is_no_employer(value: str, groups: dict[str, str]) -> bool:
-    """People and places employ nobody; and who works "with" something is rarely employed by it."""
-    kind = type_of(value)
-    return kind in ("person", "location") or (groups.get("with") == "with" and kind != "organization")
-
-
-def _whatever(value: str, old: str) -> tuple[str, str, str]:
-    """What somebody changed to: a tool, a place, a school, else an employer."""
-    for name in (value, old):
-        if kind := TOOLS.get(name.lower()):
-            return _TOOL_OF_ROLE.format(kind), value, "concept"
-    if type_of(value) == "location":
-        return "home", value, "location"
-    if SCHOOL_WORDS.intersection(value.lower().split()):
-        return "school", value, "organization"
-    return "employer", value, "organization"
 
 
 def _read_relations(reading: _Reading, sentence: str) -> None:

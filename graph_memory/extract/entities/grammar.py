@@ -44,6 +44,16 @@ LIKED = (
     rf"(?P<value>(?!(?:{_NOT_LIKED})\b)[\w-]+(?:\s(?!(?:in|with|for|at|on|of|and|so|too|as|now|lately|because|when|is|was)\b)[\w-]+)"
     r"{0,2})"
 )
+LONG = (
+    r"(?:since\s+(?:last|January|February|March|April|May|June|July|August|September|October|November"
+    r"|December|\d{4}|the)|for\s+(?:\S+\s+){0,3}(?:months?|years?|decades?))"
+)
+LASTING = (
+    r"(?=\s*(?:$|now\b|again\b|last\b|this (?:week|month|year|spring|summer|autumn|fall|winter)\b|these days|recently|instead"
+    r"|in\s+(?:the\s+)?(?:\d{4}|[A-Z]|spring|summer|autumn|fall|winter)|since\b"
+    r"|after\b|(?:\S+\s+){1,2}(?:weeks?|months?|years?) ago))"
+)
+"""What may follow a weak verb ("went back to Acme in May") when it tells of a change; "by train" and "for a meeting" do not."""
 
 NAMED_KIN = re.compile(
     rf"{POSS}{NEW}(?P<kin>{KIN})(?:\s+(?:is\s+)?(?:called|named)|,|'s name is|\s+is)?\s+(?P<name>{SHORT_NAME})"

@@ -148,7 +148,7 @@ honestly basically apparently unfortunately luckily hopefully meanwhile later so
 another everyone everybody someone somebody nobody anyone nothing something everything mr mrs ms dr english spanish
 french german italian portuguese dutch chinese japanese russian arabic american british european let lets user
 assistant news big good great nice got just since still today's ever never always often not does did has have had been
-being will would can could should shall may might must go going gone come came get make made take took see saw say
+being will would here can could should shall may might must go going gone come came get make made take took see saw say
 said tell told think thought know knew want wanted need needed
 """)
 """Words that are written with a capital, or begin sentences, without being anybody's name."""

@@ -16,7 +16,7 @@ _SUPPOSED = re.compile(
     r"|hop(?:e|es|ing)|wants?|wanted|wanting|dream(?:s|t|ed|ing)?|imagin(?:e|ed|ing)|suppos(?:e|ed|ing)|pretend(?:s|ed|ing)?"
     r"|consider(?:s|ed|ing)?|think(?:ing)? (?:about|of)|thought (?:about|of)|plan(?:s|ned|ning)? (?:to|on)|appl(?:y|ied|ying)"
     r"|interview(?:s|ed|ing)?|offered|almost|nearly|tempted|some\s?day|one day|tried|trying|try|jok(?:e|es|ing)|kidding|like to"
-    r"|rather|supposed to|as a child|let us|let's|rumou?rs?)\b",
+    r"|rather(?! than)|supposed to|as a child|let us|let's|rumou?rs?)\b",
     re.IGNORECASE,
 )
 _FICTION = re.compile(
@@ -39,6 +39,10 @@ _FUTURE = re.compile(
 )
 _SINCE = re.compile(
     r"\b(?:since|for|from|in|on|last|next|this|starting|as of|ago|yesterday|tomorrow|today)\b", re.IGNORECASE
+)
+_NO_MORE = re.compile(
+    r"\b(?:have|has) not (?:worked|lived|used|been|dated|seen)\b.*"
+    r"\b(?:since|in (?:years|months|ages)|for (?:\w+ )?(?:years|months))\b"
 )
 _WEEKDAY = re.compile(rf"\b({'|'.join(DAYS)})\b", re.IGNORECASE)
 
@@ -72,6 +76,8 @@ def is_over(rule: Rule, aux: str, text: str) -> bool | None:
         aux: the auxiliaries and adverbs before its verb, with a space at each end.
         text: the clause.
     """
+    if rule.tense == "state" and _NO_MORE.search(f"{aux}{text}"):
+        return True
     if re.search(r" (?:never|will not|did not|have not|has not) ", aux):
         return None
     negated = bool(re.search(r" (?:not|no longer|stopped) ", aux))

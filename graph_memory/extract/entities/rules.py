@@ -55,20 +55,21 @@ class Rule:
     single: bool = True
 
 
-def _rule(slot: str, pattern: str, tense: Tense = "event", kind: str = "", *, single: bool = True) -> Rule:
+def rule(slot: str, pattern: str, tense: Tense = "event", kind: str = "", *, single: bool = True) -> Rule:
+    """A rule with its pattern compiled."""
     return Rule(slot, re.compile(pattern), tense, kind, single)
 
 
 def _employer(pattern: str, tense: Tense = "event") -> Rule:
-    return _rule("employer", pattern, tense, "organization")
+    return rule("employer", pattern, tense, "organization")
 
 
 def _home(pattern: str, tense: Tense = "event") -> Rule:
-    return _rule("home", pattern, tense, "location")
+    return rule("home", pattern, tense, "location")
 
 
 def _partner(pattern: str, tense: Tense = "state") -> Rule:
-    return _rule("partner", pattern, tense, "person")
+    return rule("partner", pattern, tense, "person")
 
 
 SENTENCE_RULES = (
@@ -82,9 +83,9 @@ SENTENCE_RULES = (
     ),
     _partner(rf"\b(?:over|finished|done) between {V} and (?P<subj>me|us)\b", "end"),
     _partner(rf"\b(?:over|finished|done) between (?P<subj>me|us) and {V}", "end"),
-    _rule("e-mail", rf"{S}(?:have|has|a|got)\s+(?:an?\s+|my\s+)?new\s+{MAIL}\W+(?P<value>{EMAIL})"),
-    _rule("phone", rf"{S}(?:have|has|a|got)\s+(?:an?\s+|my\s+)?new\s+{TEL}\W*?\s(?P<value>{PHONE})"),
-    _rule("home", rf"{POSS}{NEW}address {IS}(?P<value>[\w .,'/-]{{4,80}})", "state"),
+    rule("e-mail", rf"{S}(?:have|has|a|got)\s+(?:an?\s+|my\s+)?new\s+{MAIL}\W+(?P<value>{EMAIL})"),
+    rule("phone", rf"{S}(?:have|has|a|got)\s+(?:an?\s+|my\s+)?new\s+{TEL}\W*?\s(?P<value>{PHONE})"),
+    rule("home", rf"{POSS}{NEW}address {IS}(?P<value>[\w .,'/-]{{4,80}})", "state"),
 )
 """Rules that look at a whole sentence, because its conjunctions and commas belong to what they match."""
 
@@ -100,7 +101,8 @@ CLAUSE_RULES = (
         "state",
     ),
     _employer(
-        rf"{S}(?:start(?:s|ed|ing)?|begins?|began|beginning)\s+(?:(?:working|work|a|my|the|new|job|role|position|over)\s+)*(?P<with>at|with|for)\s+{V}"
+        rf"{S}(?:start(?:s|ed|ing)?|begins?|began|beginning)\s+(?:(?:working|work|a|my|the|new|job|role|position|over)\s+)*(?P<with>at|with|for)\s+"
+        rf"(?!(?:the\s+)?(?:\w+\s)*(?:University|College|School|Academy|Institute)\b){V}"
     ),
     _employer(rf"{S}(?:join(?:s|ed|ing)?|sign(?:ed|ing)(?: on| up)?\s+with)\s+{V}"),
     _employer(
@@ -122,7 +124,7 @@ CLAUSE_RULES = (
     _employer(
         rf"{S}(?:resign(?:ed)?|retired?|fired|laid off|let go|sacked|made redundant)\s+(?:from|by|at)\s+{V}", "end"
     ),
-    _rule(
+    rule(
         "employer",
         rf"{S}(?:resigned|retired|unemployed|between jobs|jobless|(?:quit|lost) (?:my|his|her) job)"
         r"(?P<value>)\s*(?:$|now|again|last|today|in\b|on\b)",
@@ -130,7 +132,7 @@ CLAUSE_RULES = (
     ),
     _employer(rf"{S}(?:took|taken|taking|accept(?:ed|ing)?)\s+the\s+{V}\s+(?:offer|job|position|role)"),
     _employer(rf"\b(?:{POSS})?last (?:day|week|month) (?:at|with)\s+{V}", "end"),
-    _rule("job", rf"{S}retired(?P<value>)\s*(?:$|now|last|today|after|in\b|on\b)", "end"),
+    rule("job", rf"{S}retired(?P<value>)\s*(?:$|now|last|today|after|in\b|on\b)", "end"),
     # where somebody lives
     _home(rf"{S}(?:renting|rent|moved in with \w+)\s+in\s+{V}"),
     _home(rf"{S}(?:an?|become an?)\s+{V}\s+(?:resident|local|inhabitant)\b", "state"),
@@ -155,10 +157,10 @@ CLAUSE_RULES = (
         rf"^{V}\s+(?:is|has been|became|has become)\s+(?:(?P<poss>my|our|his|her)\s+(?:new\s+)?)?home\b(?!\s+to)",
         "state",
     ),
-    _home(rf"\bhome is\s+(?:now\s+)?{V}", "state"),
+    _home(rf"(?:^|{POSS}{NEW})home is\s+(?:now\s+)?(?:in\s+)?{V}", "state"),
     _home(rf"{S}(?:call|calling)\s+{V}\s+(?:my |our )?home\b", "state"),
     _home(rf"{S}start(?:ed|ing)\s+(?:over|afresh|anew|again)\s+in\s+{V}"),
-    _rule("origin", rf"{S}(?:come |comes |originally )*from\s+{V}(?:\s+originally)?$", "state", "location"),
+    rule("origin", rf"{S}(?:come |comes |originally )*from\s+{V}(?:\s+originally)?$", "state", "location"),
     # whom somebody is with
     _partner(rf"{S}(?:married|engaged)\s+to\s+{V}"),
     _partner(rf"{S}married\s+{V}", "event"),
@@ -170,95 +172,94 @@ CLAUSE_RULES = (
         "end",
     ),
     _partner(rf"^{V}\s{AUX}(?:left|dumped|divorced)\s+{SUBJECT}$", "end"),
-    _rule("partner", rf"{S}(?:single|divorced|widowed)(?P<value>)\s*(?:$|now|again|last|in\b)", "end"),
+    rule("partner", rf"{S}(?:single|divorced|widowed)(?P<value>)\s*(?:$|now|again|last|in\b)", "end"),
     # what is one of a kind
-    _rule(
+    rule(
         "age",
         rf"\b{SUBJECT}\s+(?P<aux>(?:(?:am|is|are|now|already)\s+)+)(?P<value>\d{{1,3}})(?:\s+years?\s+old|\s+now|\s+today|\s+already|\s*$)",
         "state",
     ),
-    _rule("age", rf"{S}turn(?:ed|s|ing)?\s+(?P<value>\d{{1,3}})(?=\s|$)"),
-    _rule("birthday", rf"{POSS}birthday\s+is\s+(?:on\s+)?(?:the\s+)?(?P<value>{DATE.pattern})", "state"),
-    _rule("birthday", rf"{S}born\s+(?:on|in)\s+(?:the\s+)?(?P<value>{DATE.pattern}|(?:19|20)\d\d\b)"),
-    _rule("e-mail", rf"{POSS}{NEW}{MAIL}\s+{IS}(?P<value>{EMAIL})", "state"),
-    _rule(
+    rule("age", rf"{S}turn(?:ed|s|ing)?\s+(?P<value>\d{{1,3}})(?=\s|$)"),
+    rule("birthday", rf"{POSS}birthday\s+is\s+(?:on\s+)?(?:the\s+)?(?P<value>{DATE.pattern})", "state"),
+    rule("birthday", rf"{S}born\s+(?:on|in)\s+(?:the\s+)?(?P<value>{DATE.pattern}|(?:19|20)\d\d\b)"),
+    rule("e-mail", rf"{POSS}{NEW}{MAIL}\s+{IS}(?P<value>{EMAIL})", "state"),
+    rule(
         "e-mail",
         rf"\b(?:reach|contact|e-?mail|write(?: to)?|mail)\s+(?P<subj>me|us|him|her)\s+(?:at|on|via|under)\s+(?P<value>{EMAIL})",
     ),
-    _rule("e-mail", rf"^(?:please\s+)?(?:use|write to)\s+(?P<value>{EMAIL})\s+(?:from now on|instead|now|for me)"),
-    _rule("e-mail", rf"{S}(?:changed|updated|switched)\s+my\s+{MAIL}\s+to\s+(?P<value>{EMAIL})"),
-    _rule("phone", rf"{POSS}{NEW}{TEL}\s+{IS}(?P<value>{PHONE})", "state"),
-    _rule(
+    rule("e-mail", rf"^(?:please\s+)?(?:use|write to)\s+(?P<value>{EMAIL})\s+(?:from now on|instead|now|for me)"),
+    rule("e-mail", rf"{S}(?:changed|updated|switched)\s+my\s+{MAIL}\s+to\s+(?P<value>{EMAIL})"),
+    rule("phone", rf"{POSS}{NEW}{TEL}\s+{IS}(?P<value>{PHONE})", "state"),
+    rule(
         "phone", rf"\b(?:call|phone|reach|ring|text)\s+(?P<subj>me|us|him|her)\s+(?:at|on|under)\s+(?P<value>{PHONE})"
     ),
-    _rule("phone", rf"{S}(?:changed|updated|switched)\s+my\s+{TEL}\s+to\s+(?P<value>{PHONE})"),
-    _rule("manager", rf"{POSS}{NEW}{BOSS}\s+{IS}{V}", "state", "person"),
-    _rule("manager", rf"^{V}\s+{IS}(?P<poss>my|our|his|her|{NAME}'s)\s+{NEW}{BOSS}\b", "state", "person"),
-    _rule("manager", rf"{S}(?:report|reports|reporting)\s+to\s+{V}", "state", "person"),
-    _rule(
+    rule("phone", rf"{S}(?:changed|updated|switched)\s+my\s+{TEL}\s+to\s+(?P<value>{PHONE})"),
+    rule("manager", rf"{POSS}{NEW}{BOSS}\s+{IS}{V}", "state", "person"),
+    rule("manager", rf"^{V}\s+{IS}(?P<poss>my|our|his|her|{NAME}'s)\s+{NEW}{BOSS}\b", "state", "person"),
+    rule("manager", rf"{S}(?:report|reports|reporting)\s+to\s+{V}", "state", "person"),
+    rule(
         "manager",
         rf"^{V}\s+took over\s+(?:from\s+{OLD}\s+)?as\s+(?P<poss>my|our|his|her)\s+{BOSS}\b",
         "event",
         "person",
     ),
-    _rule("manager", rf"{S}(?:a|have a|has a|got a)\s+new\s+{BOSS}\W+{V}", "event", "person"),
-    _rule(
+    rule("manager", rf"{S}(?:a|have a|has a|got a)\s+new\s+{BOSS}\W+{V}", "event", "person"),
+    rule(
         "school",
         rf"{S}(?:study|studies|studying|enrolled|enroll?)\s+(?:\w+\s+)?(?:at|in)\s+(?:the\s+)?{V}",
         "state",
         "organization",
     ),
-    _rule(
+    rule(
         "school",
         rf"{S}(?:go|goes|going|went|got into|into)\s+(?:to\s+)?(?:the\s+)?"
         rf"(?P<value>(?=[\w' ]*\b(?:University|College|School|Institute|Academy)\b){NAME})",
         "event",
         "organization",
     ),
-    _rule(
+    rule(
         "school",
         rf"{S}(?:do|does|doing|pursuing|start(?:ed|ing)?)\s+(?:an?|my|his|her)\s+(?:master's|masters|phd|degree|bachelor's"
         rf"|doctorate|mba|studies)\s+(?:at|in)\s+{V}",
         "event",
         "organization",
     ),
-    _rule("diet", rf"{S}(?:went\s+|gone\s+|turned\s+|became\s+|become\s+|a\s+)*(?P<value>{DIETS})\b", "state"),
-    _rule("diet", rf"{S}(?:eat|eats|eating)\s+(?:meat|fish|everything)(?P<value>)\s+(?:again|now)", "end"),
-    _rule("job", rf"{S}(?:works?|working)\s+as\s+(?:an?|the)\s+(?:new\s+)?{ROLE}", "state"),
-    _rule(
+    rule("diet", rf"{S}(?:went\s+|gone\s+|turned\s+|became\s+|become\s+|a\s+)*(?P<value>{DIETS})\b", "state"),
+    rule("diet", rf"{S}(?:eat|eats|eating)\s+(?:meat|fish|everything)(?P<value>)\s+(?:again|now)", "end"),
+    rule("job", rf"{S}(?:works?|working)\s+as\s+(?:an?|the)\s+(?:new\s+)?{ROLE}", "state"),
+    rule(
         "job",
         rf"{S}(?:became|become|becomes|promoted to|hired as|retrained as|qualified as)\s+(?:an?\s+|the\s+)?(?:new\s+)?{ROLE}",
     ),
-    _rule("job", rf"^they (?:have\s+)?made (?P<subj>me|him|her)\s+(?:an?\s+|the\s+)?{ROLE}"),
-    _rule("occupation", rf"{S}(?:now\s+)?(?:an?|the)\s+(?:new\s+)?{ROLE}", "state"),
+    rule("job", rf"^they (?:have\s+)?made (?P<subj>me|him|her)\s+(?:an?\s+|the\s+)?{ROLE}"),
+    rule("occupation", rf"{S}(?:now\s+)?(?:an?|the)\s+(?:new\s+)?{ROLE}", "state"),
     # tools
-    _rule("tool", rf"{S}(?:us(?:e|es|ing)|run|runs|running|started using|start using|write|writes)\s+{V}", "state"),
-    _rule(
-        "tool", rf"{POSS}{NEW}(?:machine|laptop|computer|phone|desktop|pc)\s+(?:now\s+)?(?:runs|uses)\s+{V}", "state"
-    ),
-    _rule("tool", rf"{S}(?:an?)\s+{V}\s+(?:user|convert|person)\b", "state"),
+    rule("tool", rf"{S}(?:us(?:e|es|ing)|run|runs|running|started using|start using|write|writes)\s+{V}", "state"),
+    rule("tool", rf"{POSS}{NEW}(?:machine|laptop|computer|phone|desktop|pc)\s+(?:now\s+)?(?:runs|uses)\s+{V}", "state"),
+    rule("tool", rf"{S}(?:an?)\s+{V}\s+(?:user|convert|person)\b", "state"),
     # from one to another, whatever it is
-    _rule(
+    rule(
         "anything",
-        rf"{S}(?:switch(?:ed|es|ing)?|moved on|migrated|chang(?:ed|es|ing)|went|gone|transferred|converted)\s+{BACK}"
+        rf"{S}(?:switch(?:ed|es|ing)?|moved on|migrated|chang(?:ed|es|ing)|went over|gone over|transferred|converted)\s+{BACK}"
         rf"(?:from\s+{OLD}\s+)?to\s+{V}",
     ),
-    _rule("anything", rf"{S}(?:left|leaving|quit|ditched|dropped|swapped|traded)\s+{OLD}\s+for\s+{V}"),
-    _rule("anything", rf"{S}(?:replaced)\s+{OLD}\s+(?:with|by)\s+{V}"),
+    rule("anything", rf"{S}(?:left|leaving|quit|ditched|dropped|swapped|traded)\s+{OLD}\s+for\s+{V}"),
+    rule("anything", rf"{S}(?:replaced)\s+{OLD}\s+(?:with|by)\s+{V}"),
     # what is over, whatever it was
-    _rule(
+    rule(
         "",
         rf"{S}(?:left|leave|leaving|quit|quitting|drop(?:ped|ping) out of|graduated from|moved (?:out|away) (?:of|from)"
         r"|parted ways with|(?:waved|said) goodbye to|done with|handed in (?:my|his|her) (?:notice|resignation) at"
         r"|stopped (?:using|working (?:at|for)|living in)"
-        rf"|g[ai]ven? up|gave up|ditched|abandoned|got rid of|uninstalled|using)\s+{V}"
-        r"(?!'s|\s+(?:early|late|at \d|for (?:an?|the|two|three|some|lunch|good reason)\b|to (?:see|visit|go|pick)))",
+        rf"|g[ai]ven? up|gave up|ditched|abandoned|got rid of|uninstalled)\s+{V}"
+        r"(?!'s|\s+(?:early|late|alone|at (?:\d|the|an?)\b|in the (?!end)|this (?:morning|afternoon|evening)|tonight"
+        r"|for (?:an?|the|two|three|some|lunch|good reason)\b|to (?:see|visit|go|pick)))",
         "end",
     ),
-    _rule("", rf"\bno more\s+{V}", "end"),
+    rule("", rf"\bno more\s+{V}", "end"),
     # what there may be many of
     *(
-        _rule(slot, rf"\b(?P<subj>{who})\s+{AUX}(?:{verbs})\s+{LIKED}", "state", single=False)
+        rule(slot, rf"\b(?P<subj>{who})\s+{AUX}(?:{verbs})\s+{LIKED}", "state", single=False)
         for slot, who, verbs in (
             ("likes", "I|we", "like|love|adore|enjoy"),
             ("likes", THIRD, "likes|loves|adores|enjoys"),
@@ -266,19 +267,19 @@ CLAUSE_RULES = (
             ("dislikes", THIRD, "hates|dislikes|detests"),
         )
     ),
-    _rule("allergy", rf"{S}allergic to\s+(?P<value>[\w-]+(?:\s[\w-]+)?)", "state", single=False),
-    _rule("knows", rf"{S}(?:knows?|met|befriended|friends with)\s+{V}", "event", "person", single=False),
-    _rule(
+    rule("allergy", rf"{S}allergic to\s+(?P<value>[\w-]+(?:\s[\w-]+)?)", "state", single=False),
+    rule("knows", rf"{S}(?:knows?|met|befriended|friends with)\s+{V}", "event", "person", single=False),
+    rule(
         "favourite",
         rf"{POSS}favou?rite\s+(?P<name>[a-z]+(?:\s[a-z]+)?)\s+{IS}(?P<value>[\w'-]+(?:\s(?!now\b|these\b|at\b)[\w'-]+){{0,3}})",
         "state",
     ),
-    _rule(
+    rule(
         "favourite",
         rf"^(?P<value>[\w'-]+(?:\s[\w'-]+){{0,2}}?)\s+{IS}(?P<poss>my|his|her)\s+(?:new\s+)?favou?rite\s+(?P<name>[a-z]+)",
         "state",
     ),
-    _rule("favourite team", rf"{S}supports?\s+{V}", "state"),
-    _rule("named", rf"{POSS}(?:new\s+)?(?P<name>[a-z]+(?:\s[a-z]+)?)\s+{IS}(?P<value>{NAME})", "state"),
+    rule("favourite team", rf"{S}supports?\s+{V}", "state"),
+    rule("named", rf"{POSS}(?:new\s+)?(?P<name>[a-z]+(?:\s[a-z]+)?)\s+{IS}(?P<value>{NAME})", "state"),
 )
 """Rules that look at one clause; of those that read the same slot in a clause the first counts."""

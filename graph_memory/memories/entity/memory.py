@@ -9,7 +9,7 @@ with one, structured output, one call per batch of messages.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +30,7 @@ from graph_memory.memories.entity.reading import (
     all_entities,
     asked_by,
     asked_for,
+    closest_of,
     keys_in,
     known_names,
     least_meaning,
@@ -38,15 +39,12 @@ from graph_memory.memories.entity.reading import (
     mention_scores,
     whole,
 )
+from graph_memory.memories.entity.receipts import Reading, receipt_get, unread
 from graph_memory.memories.entity.records import (
-    Reading,
     Writer,
     indexed_once,
     keys_to_write,
-    receipt_get,
-    unread,
 )
-from graph_memory.memories.searching import Found
 from graph_memory.messages import is_spoken, speaker_of, text_of
 from graph_memory.models import ChatModel, checked_model
 from graph_memory.steps import Generate, Steps, StoreOps, arun, run
@@ -59,7 +57,6 @@ _FOUND = 2
 """Memos that the search by meaning may bring for each entity that is recalled; a question often finds several of one."""
 
 _NEIGHBOUR_SCORE = 0.5
-_SHARED = ("words", "coverage", "meaning")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +144,7 @@ class EntityMemory(Memory):
         )
         scores = mention_scores(named)
         parts = {entity: {"mention": score} for entity, score in scores.items()}
-        closest = self._closest(found, scores)
+        closest = closest_of(found, scores, self.threshold)
         least = least_meaning(named, closest, normalised(asked_by(query.messages)))
         for entity, score in closest.items():
             if entity in scores or score > least:
@@ -277,19 +274,6 @@ class EntityMemory(Memory):
                 )
             )
         return sorted(made, key=lambda snippet: (-snippet.score, snippet.text))
-
-    def _closest(self, found: Sequence[Found], named: Collection[str]) -> dict[str, float]:
-        """Entity to the score of the memo about it that fits the question best."""
-        closest: dict[str, float] = {}
-        for one in found:
-            entity = str(one.memo.metadata.get("entity", ""))
-            if entity and (entity in named or self._fits(one)):
-                closest[entity] = max(one.score, closest.get(entity, 0.0))
-        return closest
-
-    def _fits(self, found: Found) -> bool:
-        """Whether a memo shares words or meaning with the question; on a foreign store without an index, anything is found."""
-        return found.score >= self.threshold and any(found.parts.get(part, 0.0) > 0 for part in _SHARED)
 
     def _room(self, taken: int) -> int:
         return min(self.neighbours, max(0, self.limit - taken))

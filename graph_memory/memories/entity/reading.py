@@ -6,7 +6,7 @@ Names are looked up by key, so nothing is ever listed to answer a question. Ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from langchain_core.messages import BaseMessage
@@ -38,6 +38,7 @@ from graph_memory.types import Memo, Scope
 _LONGEST_NAME = 4
 _MOST_KEYS = 120
 _BEARERS = 20
+_SHARED = ("words", "coverage", "meaning")
 _PAGE = 500
 _FEW = 60
 """How many records most entities have at most: recall loads all of them, in one search."""
@@ -93,6 +94,20 @@ def mention_scores(named: Mapping[str, Sequence[Named]]) -> dict[str, float]:
             score = 1.0 if normalised(one.name) == key else _PART_OF_NAME
             scores[one.entity] = max(score, scores.get(one.entity, 0.0))
     return scores
+
+
+def closest_of(found: Iterable[Found], named: Collection[str], threshold: float) -> dict[str, float]:
+    """Entity to the score of the memo about it that fits the question best; of those that are not named, only what fits at all.
+
+    To fit it shares words or meaning with the question: on a foreign store without an index, a search finds anything.
+    """
+    closest: dict[str, float] = {}
+    for one in found:
+        entity = str(one.memo.metadata.get("entity", ""))
+        fits = one.score >= threshold and any(one.parts.get(part, 0.0) > 0 for part in _SHARED)
+        if entity and (fits or entity in named):
+            closest[entity] = max(one.score, closest.get(entity, 0.0))
+    return closest
 
 
 def least_meaning(named: Mapping[str, Sequence[Named]], closest: Mapping[str, float], speaker: str) -> float:
