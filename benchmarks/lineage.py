@@ -3,8 +3,8 @@
     python -m benchmarks.lineage [N]           N memos in the store, 10,000 unless told otherwise
 
 "Without" is the same graph with lineage switched off, and the same recall straight from the store. Recalls of both kinds
-alternate in one run, over a thread of N messages that was forked fifty times; times are the process's own (CPU), so that a busy machine does
-not tell, and the ratio is the median of the ratios of neighbours.
+alternate in one run, over a thread of N messages that was forked fifty times, every other time in the other order. Times are the
+process's own (CPU), so that a busy machine does not tell, and the ratio is the median of the ratios of neighbours.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.store.base import BaseStore, Op, PutOp
 
-from graph_memory import BufferMemory, MemoryState, Scope, VectorMemory, attach
+from graph_memory import BufferMemory, MemoryState, Scope, VectorMemory, attach, open_store
 from graph_memory.graph.lineage import Head, Lineage, lineage_value
 from graph_memory.graph.view import seen_by
 from graph_memory.namespaces import namespace
-from graph_memory.stores.sqlite import SqliteStore
 
 SCOPE = Scope(user_id="ada", thread_id="t")
 CONFIG: Any = {"configurable": {"user_id": "ada", "thread_id": "t"}}
@@ -62,7 +61,7 @@ class Counted(BaseStore):
 def turn_cost(mode: str, *, has_lineage: bool) -> tuple[float, float]:
     """Operations and round trips of a turn, mean of the turns after the first."""
     off = patch("graph_memory.graph.recalling.lineage_of", lambda *args: None)
-    with SqliteStore(":memory:") as store:
+    with open_store("sqlite://") as store:
         counted = Counted(store)
         builder: StateGraph[Any, Any, Any, Any] = StateGraph(MemoryState)
         builder.add_node("assistant", lambda state: {"messages": [AIMessage("noted")]})
@@ -89,7 +88,7 @@ def filled(store: BaseStore, count: int, head: Head) -> None:
     memory = VectorMemory()
     places = [*head.cuts, (head.branch, head.commit)]
     kept: list[PutOp] = []
-    seed = SqliteStore(":memory:")
+    seed = open_store("sqlite://")
     with seed:
         builder: StateGraph[Any, Any, Any, Any] = StateGraph(MemoryState)
         builder.add_node("assistant", lambda state: {"messages": [AIMessage("noted, the cat is in the garden")]})
@@ -121,7 +120,7 @@ def recall_ratio(count: int) -> tuple[float, float, float]:
     head = forked_head()
     lineage = Lineage("r", {"a~1": head})
     memory, times = VectorMemory(), {True: list[float](), False: list[float]()}
-    with SqliteStore(":memory:") as store:
+    with open_store("sqlite://") as store:
         filled(store, count, head)
         stores: dict[bool, Any] = {True: seen_by(lineage, store), False: store}
         for number in range(RECALLS):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from urllib.parse import urlsplit
 
 from graph_memory.errors import ConfigurationError, GraphMemoryError, StoreError, StoreUnavailableError
+
+_FIRST, _IN_SCRIPT = re.compile(r"([A-Z]+)\b"), re.compile(r"^Error running script.{0,200}?-([A-Z]{3,})\b")
+_CODES = {"ReadOnlyError": "READONLY", "OutOfMemoryError": "OOM"}
+"""redis-py's classes for errors, whose texts lack the code."""
 
 
 def place(url: str) -> str:
@@ -23,7 +28,10 @@ def place(url: str) -> str:
         ) from exc
     if parts.scheme not in ("redis", "rediss"):
         raise ConfigurationError("a url of Redis begins with redis://, or with rediss:// for TLS")
-    db = parts.path if parts.path not in ("", "/", "/0") else ""
+    db = parts.path.strip("/")
+    if db and not db.isdecimal():
+        raise ConfigurationError("a url of Redis is redis://[user:password@]host[:port][/db]: db is a number")
+    db = f"/{db}" if db not in ("", "0") else ""
     return f"{parts.scheme}://{parts.hostname or 'localhost'}:{port}{db}"
 
 
@@ -45,10 +53,12 @@ def translate(exc: Exception, where: str, timeout_seconds: float) -> GraphMemory
         return StoreUnavailableError(f"{where} gave no answer within {timeout_seconds:g} s: check that it runs")
     if isinstance(exc, (driver.ClusterDownError, driver.MasterDownError, driver.TryAgainError, driver.ClusterError)):
         return StoreUnavailableError(f"the cluster at {where} cannot serve all its slots now: try again")
-    if isinstance(exc, driver.ReadOnlyError):
+    if _code(exc) == "READONLY":
         return StoreUnavailableError(f"{where} is a read-only replica now: name the primary, or try again")
-    if isinstance(exc, driver.OutOfMemoryError) or "OOM" in str(exc)[:200]:
+    if _code(exc) == "OOM":
         return StoreError(f"{where} has no memory left (maxmemory): raise it or delete something; nothing was written")
+    if _code(exc) == "MISCONF":
+        return StoreError(f"{where} cannot write to its disk and refuses changes: look at its log and its disk")
     if isinstance(exc, (driver.ConnectionError, driver.RedisClusterException, OSError)):
         return StoreUnavailableError(f"{where} cannot be reached: check that it runs and that the url is right")
     return StoreError(f"{where} refused a command ({_code(exc)})")
@@ -63,6 +73,8 @@ def _is_about_certificate(exc: BaseException | None) -> bool:
 
 
 def _code(exc: Exception) -> str:
-    """The first word of Redis's reply, such as WRONGTYPE, and nothing after it, which may quote arguments."""
-    word = str(exc).partition(" ")[0]
-    return word if word.isalpha() and word.isupper() else type(exc).__name__
+    """What Redis calls the error, such as WRONGTYPE, also inside a script; and nothing after it, which may quote arguments."""
+    if type(exc).__name__ in _CODES:
+        return _CODES[type(exc).__name__]
+    found = _IN_SCRIPT.search(str(exc)) or _FIRST.match(str(exc))
+    return found[1] if found else type(exc).__name__

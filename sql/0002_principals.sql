@@ -63,11 +63,11 @@ alter table graph_memory.migrations enable row level security;
 create policy own on graph_memory.namespaces
     using (owner = (select graph_memory.principal())) with check (owner = (select graph_memory.principal()));
 create policy own on graph_memory.items
-    using (exists (select from graph_memory.namespaces as n where n.id = space and n.owner = (select graph_memory.principal())));
+    using (space in (select id from graph_memory.namespaces where owner = (select graph_memory.principal())));
 create policy own on graph_memory.postings
-    using (exists (select from graph_memory.namespaces as n where n.id = space and n.owner = (select graph_memory.principal())));
+    using (space in (select id from graph_memory.namespaces where owner = (select graph_memory.principal())));
 create policy own on graph_memory.vectors
-    using (exists (select from graph_memory.namespaces as n where n.id = space and n.owner = (select graph_memory.principal())));
+    using (space in (select id from graph_memory.namespaces where owner = (select graph_memory.principal())));
 create policy version on graph_memory.migrations for select using (true);
 
 create function graph_memory.admit(role name) returns void

@@ -96,7 +96,7 @@ begin
 end
 $$;
 
-create function graph_memory.put(changes graph_memory.change[], moment timestamptz) returns void
+create function graph_memory.place(changes graph_memory.change[], moment timestamptz) returns graph_memory.change[]
 language plpgsql as $$
 declare
     placed change[];
@@ -124,7 +124,14 @@ begin
         w.space, w.key, w.id, c.alike, null, null, null, c.digest, c.length, c.words, c.digests, c.vectors
     )::change) into placed
     from written as w join unnest(changes) as c on c.space = w.space and c.key = w.key collate "C";
+    return placed;
+end
+$$;
+comment on function graph_memory.place is 'Puts the items themselves; their ids, with what is to be indexed of them.';
 
+create function graph_memory.index(placed graph_memory.change[]) returns void
+language plpgsql as $$
+begin
     insert into postings (space, term, item, count, length)
     select p.space, w.term, p.id, w.count::real, p.length
     from unnest(placed) as p, jsonb_each_text(p.words) as w (term, count)
@@ -148,16 +155,18 @@ begin
 end
 $$;
 
+create function graph_memory.due_for_measuring(spaces bigint[]) returns setof bigint
+language sql stable as $$
+    select id from namespaces
+    where id = any(spaces) and documents > 2 and documents not between spread_documents * 0.8 and spread_documents * 1.25;
+$$;
+
 create function graph_memory.measure_spread(spaces bigint[]) returns void
 language sql as $$
-    with due as (
-        select id, documents from namespaces
-        where id = any(spaces) and documents > 2 and documents not between spread_documents * 0.8 and spread_documents * 1.25
-    ),
-    sample as (
+    with sample as (
         select d.id as space, v.embedding, row_number() over (partition by d.id order by v.item, v.digest) - 1 as at,
             count(*) over (partition by d.id) as total
-        from due as d cross join lateral (
+        from due_for_measuring(spaces) as d (id) cross join lateral (
             select item, digest, embedding from vectors where space = d.id order by item desc limit 512
         ) as v
     ),
@@ -184,13 +193,26 @@ language plpgsql as $$
 declare
     todo change[] := changes(writes);
     spaces bigint[] := array(select distinct c.space from unnest(todo) as c);
+    changed bigint[];
+    gone bigint[];
 begin
     perform check_dimensions(todo, spaces);
-    perform unindex(array(select c.id from unnest(todo) as c where c.id is not null and c.value is not null and not c.alike));
-    perform remove(array(select c.id from unnest(todo) as c where c.id is not null and c.value is null));
-    perform put(todo, moment);
-    perform remove(expired(spaces, moment, 200));
-    perform measure_spread(spaces);
+    changed := array(select c.id from unnest(todo) as c where c.id is not null and c.value is not null and not c.alike);
+    gone := array(select c.id from unnest(todo) as c where c.id is not null and c.value is null);
+    if changed <> '{}' then
+        perform unindex(changed);
+    end if;
+    if gone <> '{}' then
+        perform remove(gone);
+    end if;
+    perform index(place(todo, moment));
+    gone := expired(spaces, moment, 200);
+    if gone <> '{}' then
+        perform remove(gone);
+    end if;
+    if exists (select from due_for_measuring(spaces)) then
+        perform measure_spread(spaces);
+    end if;
     delete from namespaces as n where n.id = any(spaces) and not exists (select from items as i where i.space = n.id);
 end
 $$;
@@ -245,3 +267,16 @@ language sql stable as $$
 $$;
 comment on function graph_memory.missing is
     'Digests of the texts of some writes that are still to be embedded. A subquery looks each up: a join would read all vectors.';
+
+-- The planner takes a batch for a thousand rows and would read whole tables to join them; what a batch needs is found by index.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['changes', 'unindex', 'remove', 'index', 'missing'] loop
+        execute format('alter function graph_memory.%I set enable_hashjoin = off', name);
+        execute format('alter function graph_memory.%I set enable_mergejoin = off', name);
+        execute format('alter function graph_memory.%I set enable_seqscan = off', name);
+    end loop;
+end
+$$;

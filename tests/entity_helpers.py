@@ -10,6 +10,8 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from graph_memory import EntityMemory, Query, Scope, Section, Turn
+from graph_memory.extract.entities.extraction import extract_entities
+from graph_memory.extract.entities.values import Told
 from graph_memory.memories.entity import EntityView
 from graph_memory.steps import run
 from tests.fakes import words_counter
@@ -74,3 +76,14 @@ class Reader:
             return self.answer(schema) if callable(self.answer) else self.answer
 
         return RunnableLambda(answered)
+
+
+def told(text: str, speaker: str = "User") -> Told:
+    """A message as extraction sees it."""
+    return Told(text, speaker, DAY)
+
+
+def claimed(text: str, speaker: str = "User") -> list[tuple[str, str, str]]:
+    """Subject, slot and value of all claims; a value that is over is marked."""
+    found = extract_entities(told(text, speaker)).claims
+    return [(c.subject, c.slot, f"not {c.value}" if c.ended else c.value) for c in found]

@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.graph import START
 
+from graph_memory.memories.archive import split_turns
 from tests.lineage_checks import Thread, words_in
 from tests.lineage_faults import CrashError
 from tests.lineage_graphs import MAIN, word
@@ -35,7 +36,8 @@ class Life(Thread):
         self.log.append(action.__name__)
         action()
         if self.is_cancelled:
-            self.broken |= self._words(self._tip())
+            newest = split_turns(self.said(self._tip()).values())[-1]
+            self.broken |= words_in(message.content for message in newest)
 
     def turn(self, config: Any = None) -> None:
         """Something new is said."""

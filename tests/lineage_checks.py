@@ -159,11 +159,13 @@ class Thread:
         """What need not have reached memory: the newest turn when the store failed in it, for some nodes any such turn."""
         if node in self.shape.forgetful:
             return self.broken
-        *earlier, newest = split_turns(self.said(tip).values())
-        if not words_in(message.content for message in newest) & self.broken:
+        turns, late = split_turns(self.said(tip).values()), list[BaseMessage]()
+        while turns and words_in(message.content for message in turns[-1]) & self.broken:
+            late += turns.pop()
+        if not late:
             return set()
-        unheard = itertools.takewhile(lambda m: m.additional_kwargs.get("by") != node, reversed(sum(earlier, ())))
-        return words_in(message.content for message in (*newest, *unheard))
+        unheard = itertools.takewhile(lambda m: m.additional_kwargs.get("by") != node, reversed(sum(turns, ())))
+        return words_in(message.content for message in (*late, *unheard))
 
     def expected(self, tip: CheckpointTuple, node: str) -> tuple[list[str], list[str]]:
         """What the memories of an agent must hold on a line, and what it may not have heard yet: what followed its answer."""

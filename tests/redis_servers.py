@@ -85,9 +85,13 @@ class Running:
     def _answers(self) -> bool:
         import redis
 
-        with self.client() as client, suppress(redis.RedisError):
-            return bool(client.ping())
-        return False
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except redis.AuthenticationError:
+                return True
+            except redis.RedisError:
+                return False
 
 
 @contextmanager

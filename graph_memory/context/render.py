@@ -19,12 +19,13 @@ SYSTEM_ID = "graph_memory-system"
 
 _AT_START = re.compile(r"\A<memory>\n.*?\n</memory>(?:\n\n|\Z)", re.DOTALL)
 _AT_END = re.compile(r"(?:\n\n|\A)<memory>\n(?:(?!</memory>).)*\n</memory>\Z", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _TAG = re.compile(r"<(?=[\W_]*memory)", re.IGNORECASE)
 
 
 def quoted(text: str) -> str:
-    """One line of a block: escaped where it could open or close the block, further lines indented."""
-    return "- " + "\n  ".join(escaped(text).splitlines())
+    """One line of a block: escaped where it could open or close the block, without control characters, further lines indented."""
+    return "- " + "\n  ".join(escaped(_CONTROL.sub("", text)).splitlines())
 
 
 def escaped(text: str) -> str:

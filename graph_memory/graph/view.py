@@ -7,9 +7,9 @@ commit in the same batch (`graph_memory.graph.commits`).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langgraph.store.base import Item, Op, SearchOp
@@ -17,7 +17,7 @@ from langgraph.store.base import Item, Op, SearchOp
 from graph_memory.errors import ConflictError
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import Lineage
-from graph_memory.memories.followers import follower_of, message_of, origin_of, without_follower
+from graph_memory.memories.followers import follower_of, message_of, origin_of, place_of, without_follower
 from graph_memory.stores.claims import takes_claims
 from graph_memory.stores.hits import Hits
 
@@ -40,6 +40,7 @@ class LineageView:
     store: Any
     lineage: Lineage
     commit: Commit | None = None
+    _standings: dict[str, tuple[bool, bool]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def batch(self, ops: Iterable[Op]) -> list[Any]:
         """The operations' results, as this line sees them.
@@ -111,10 +112,8 @@ class LineageView:
         """
         if not isinstance(item, Item):
             return item
-        origin = origin_of(item)
-        if origin is not None and not self.lineage.sees(origin):
-            return None
-        if known is not None and origin is not None and self._is_known(item, origin, known):
+        is_seen, is_mine = self._standing(item)
+        if not is_seen or (known is not None and is_mine and self._is_known(item, known)):
             return None
         follower = follower_of(item)
         if follower is not None and not self.lineage.sees(follower):
@@ -122,8 +121,22 @@ class LineageView:
             item.value = without_follower(item.value, self.lineage.sees)
         return item
 
-    def _is_known(self, item: Item, origin: Mapping[str, Any], known: set[Any]) -> bool:
-        message = message_of(item) if origin.get("branch") is not None and origin["root"] == self.lineage.root else ""
+    def _standing(self, item: Item) -> tuple[bool, bool]:
+        """Whether the line sees a record, and whether it is one of this thread's commits; worked out once a commit."""
+        place = place_of(item)
+        if place is not None and place in self._standings:
+            return self._standings[place]
+        origin = origin_of(item)
+        if origin is None:
+            return True, False
+        is_mine = origin.get("branch") is not None and origin.get("root") == self.lineage.root
+        found = (self.lineage.sees(origin), is_mine)
+        if place is not None:
+            self._standings[place] = found
+        return found
+
+    def _is_known(self, item: Item, known: set[Any]) -> bool:
+        message = message_of(item)
         key = (item.namespace, message)
         if not message or key not in known:
             known.add(key)

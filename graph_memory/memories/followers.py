@@ -18,10 +18,13 @@ from graph_memory.stores.hits import Hit
 from graph_memory.types import Memo
 
 FOLLOWER = "follower"
+_FOLLOWED = '"follower":{'
 OTHERS = "others"
 _KEPT = 8
 """How many other followers a memo keeps; the oldest is dropped, and costs a neighbour in ranking."""
 
+_ROOT, _LINE, _COMMIT = '"origin":{"root":"', '"line":', '"commit":'
+_MESSAGE = '"kind":"message"'
 _decoded = json.JSONDecoder().scan_once
 
 
@@ -31,15 +34,28 @@ def origin_of(item: Item) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
+def place_of(item: Item) -> str | None:
+    """What is equal in all records of one commit, from the item's text; None where it cannot be told without decoding it."""
+    text = item.json if isinstance(item, Hit) else None
+    if text is None or (root := text.find(_ROOT)) < 0 or (line := text.find(_LINE, root)) < 0:
+        return None
+    end = text.find("}", text.find(_COMMIT, line))
+    return text[root : text.find('"', root + len(_ROOT))] + text[line:end]
+
+
 def follower_of(item: Item) -> Mapping[str, Any] | None:
     """The origin of the message that the memo knows to have followed it."""
+    if isinstance(item, Hit) and item.json is not None and _FOLLOWED not in item.json:
+        return None
     found = _found(item, FOLLOWER)
     return found if isinstance(found, Mapping) else None
 
 
 def message_of(item: Item) -> str:
     """Id of the message that the memo is; "" for what was made of messages."""
-    source = _found(item, "source") if _found(item, "kind") == "message" else ""
+    text = item.json if isinstance(item, Hit) else None
+    is_message = item.value.get("kind") == "message" if text is None else _MESSAGE in text
+    source = _found(item, "source") if is_message else ""
     return source if isinstance(source, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""The code in README.md and CONTRIBUTING.md runs as it stands there."""
+"""The code in README.md and docs/ runs as it stands there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
-from langgraph.store.memory import InMemoryStore
-
-from graph_memory import Scope, Turn
-from graph_memory.steps import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,24 +53,12 @@ def test_time_travel_prints_what_the_page_says(tmp_path: Path) -> None:
     assert done.stdout == next(block for block in blocks(page, "") if block.startswith("on this line"))
 
 
-def test_the_memory_in_contributing_works() -> None:
-    """One class with recall and remember, as the page shows it."""
-    from datetime import UTC, datetime
-
-    found: dict[str, Any] = {"__name__": "contributing"}
-    exec(compile(blocks("CONTRIBUTING.md", "python")[0], "CONTRIBUTING.md", "exec", dont_inherit=True), found)
-    memory, store, scope = found["MoodMemory"](), InMemoryStore(), Scope(user_id="ada")
-    told = (HumanMessage("Hurray!", id="1"), AIMessage("Good.", id="2"))
-
-    run(memory.remember(Turn(scope, told, "root", datetime.now(UTC))), store=store)
-    context = memory.get_context(scope, "How am I?", store=store)
-
-    assert "The user's mood:\n" in context.messages[-1].text
-    assert "Hurray!" in context.messages[-1].text
+DOCUMENTS = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/time-travel.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     """Relative links name files of the repository."""
-    for target in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / document).read_text(encoding="utf-8")):
-        assert (ROOT / target).exists(), target
+    page = ROOT / document
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

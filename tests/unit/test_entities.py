@@ -12,22 +12,10 @@ from hypothesis import strategies as st
 
 from graph_memory.extract.entities.extraction import extract_entities
 from graph_memory.extract.entities.schema import ExtractedEntities, ExtractedEntity, ExtractedFact, extractions
-from graph_memory.extract.entities.values import NAME_CHARACTERS, EntityRules, Extraction, Told, readable_name
+from graph_memory.extract.entities.values import NAME_CHARACTERS, EntityRules, Extraction, readable_name
 from graph_memory.memories.entity.naming import Register, could_mean, normalised
+from tests.entity_helpers import claimed, told
 from tests.strategies import texts
-
-WEDNESDAY = datetime(2024, 3, 6, tzinfo=UTC)
-
-
-def told(text: str, speaker: str = "User") -> Told:
-    """A message as extraction sees it."""
-    return Told(text, speaker, WEDNESDAY)
-
-
-def claimed(text: str, speaker: str = "User") -> list[tuple[str, str, str]]:
-    """Subject, slot and value of all claims; a value that is over is marked."""
-    found = extract_entities(told(text, speaker)).claims
-    return [(c.subject, c.slot, f"not {c.value}" if c.ended else c.value) for c in found]
 
 
 @pytest.mark.parametrize(

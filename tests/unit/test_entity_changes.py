@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graph_memory.extract.entities.wording import referred
-from tests.unit.test_entities import claimed
+from tests.entity_helpers import claimed
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from langgraph.store.base import GetOp, Op, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 
+from graph_memory import open_store
 from graph_memory.graph.commits import Commit, ForkedError
 from graph_memory.graph.lineage import Head, Lineage
 from graph_memory.graph.view import LineageView, seen_by
 from graph_memory.memories.followers import FOLLOWER, followed, origin_of, without_follower
 from graph_memory.stores.hits import Hits
-from graph_memory.stores.sqlite import SqliteStore
 
 WHERE, SLOTS = ("memos",), ("slots",)
 
@@ -85,7 +85,7 @@ def test_nothing_hidden_is_one_round_trip() -> None:
 
 def test_hits_keep_their_statistics_and_are_decoded_late() -> None:
     """Ranking rests on what the store knows of everything it searched."""
-    with SqliteStore(":memory:") as store:
+    with open_store("sqlite://") as store:
         for number in range(6):
             store.put(WHERE, str(number), record(f"cat {number}", 1 + number % 2), index=["text"])
         [found] = seen_by(Lineage("r", {"a~1": Head("", 1)}), store).batch([SearchOp(WHERE, query="cat", limit=3)])
@@ -166,7 +166,7 @@ def test_a_joint_commit_deletes_its_own_part_alone() -> None:
 @pytest.mark.parametrize("takes_claims", [False, True])
 def test_a_slot_of_another_operation_makes_a_fork(takes_claims: bool) -> None:
     """Nothing is written, and the branch looks at its own slot again: it may be a rerun."""
-    opened: Any = SqliteStore(":memory:") if takes_claims else nullcontext(InMemoryStore())
+    opened: Any = open_store("sqlite://") if takes_claims else nullcontext(InMemoryStore())
     with opened as store:
         LineageView(store, Lineage("r"), commit("first")).batch([new("1", "one")])
         mine = commit("second")
@@ -186,7 +186,7 @@ def test_a_slot_of_another_operation_makes_a_fork(takes_claims: bool) -> None:
 
 def test_a_conflict_that_only_the_store_sees_makes_a_fork() -> None:
     """Somebody takes the slot between the look and the write."""
-    with SqliteStore(":memory:") as store:
+    with open_store("sqlite://") as store:
         mine = commit("second")
         view = LineageView(store, Lineage("r"), mine)
         view.batch([GetOp(WHERE, "0")])
@@ -215,7 +215,7 @@ def test_what_was_remembered_outside_of_lineage_stays_there() -> None:
 
 def test_origins_are_read_from_text_whatever_ids_hold() -> None:
     """Braces and quotes in a message's id, metadata that looks like an origin."""
-    with SqliteStore(":memory:") as store:
+    with open_store("sqlite://") as store:
         value = record("one", 3, metadata={"origin": {"root": "x"}, "follower": {"root": "x"}})
         store.put(WHERE, "1", value, index=["text"])
         [hit] = store.search(WHERE, query="one")

@@ -4,7 +4,7 @@ People, organisations, places, e-mail addresses, phone numbers, urls, dates, wha
 simple facts in English. Other languages give addresses, numbers, and names that a user lists; nothing is guessed.
 Questions, hypotheses, quotations and fiction are not believed. A model gives the same values by `schema`. Rules
 are a beginning, not a reader: of changes worded in ways that they were not written for they recognise about half when the
-wording is plain and a fifth when it is idiomatic, and up to one statement in ten that changes nothing is taken for a change
+wording is plain and a sixth when it is idiomatic, and up to one statement in ten that changes nothing is taken for a change
 (`benchmarks/entities.py`).
 """
 

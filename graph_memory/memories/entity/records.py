@@ -218,9 +218,15 @@ def kept_value(memo: Memo) -> dict[str, Any]:
 
 
 def kept_in(items: Iterable[Item], place: tuple[str, ...]) -> list[Memo]:
-    """The records that lie under a place, as memos without a text."""
-    kept = (item.value for item in items if item.namespace[: len(place)] == place)
-    return [Memo.from_value({"text": "", **value}) for value in kept if "metadata" in value]
+    """The records that lie under a place, as memos without a text; what is no record is passed over."""
+    kept = []
+    for item in items:
+        try:
+            if item.namespace[: len(place)] == place and "metadata" in item.value:
+                kept.append(Memo.from_value({"text": "", **item.value}))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return kept
 
 
 def part_of(memo: Memo) -> Part:

@@ -1,0 +1,74 @@
+"""The command line and `GRAPH_MEMORY_*` variables, and how a chat explains its context."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from graph_memory import Context, Line, Memory, MemorySettings, Scope, Section, Snippet, open_memory, search
+from graph_memory.cli import main, show
+from graph_memory.cli.graph import chat_memories
+from graph_memory.settings.environment import PREFIX
+
+
+def settings(**variables: str) -> MemorySettings:
+    """What the variables say; names without their prefix."""
+    return MemorySettings.from_env({PREFIX + name: value for name, value in variables.items()})
+
+
+def test_chat_keeps_its_own_two_memories_unless_told_otherwise():
+    """A summary comes along where variables speak of compression."""
+
+    def names(found: list[Memory]) -> list[str]:
+        return [memory.name for memory in found]
+
+    assert names(chat_memories(MemorySettings(), None)) == ["buffer", "vector"]
+    assert names(chat_memories(settings(PRESET="balanced"), None)) == ["buffer", "vector", "summary"]
+    assert names(chat_memories(settings(MEMORIES=json.dumps(["entity"])), None)) == ["entity"]
+    assert chat_memories(settings(ENABLED="0"), None) == []
+
+
+def test_the_command_line_reads_its_variables(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    """Where memory is, whose it is, and by which models it answers and searches; an option has the last word."""
+    for name in [name for name in os.environ if name.startswith((PREFIX, "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRAPH_MEMORY_URL", "sqlite:///theirs.db")
+    monkeypatch.setenv("GRAPH_MEMORY_USER", "grace")
+    show.console.cache_clear()
+
+    def command(*args: str, **variables: str) -> tuple[int, str]:
+        with monkeypatch.context() as here:
+            here.setattr(sys, "stdin", io.StringIO("I like tea.\n"))
+            for name, value in variables.items():
+                here.setenv(PREFIX + name, value)
+            code, said_ = main(args), capsys.readouterr()
+        return code, said_.out + said_.err
+
+    assert command("chat")[0] == 0
+    with open_memory("sqlite:///theirs.db") as memory:
+        assert [one.memo.text for one in search(Scope("grace"), "tea", store=memory.store, kinds=["message"])]
+    assert "openai:a needs a key" in command("chat", MODEL="openai:a")[1]
+    assert "openai:b needs a key" in command("chat", "--model", "openai:b", MODEL="openai:a")[1]
+    assert "openai:e needs a key" in command("chat", EMBED="openai:e")[1]
+    assert "there is nothing to quote, so give --model" in " ".join(command("chat", ENABLED="off")[1].split())
+    assert "GRAPH_MEMORY_TURNS: '0' will not do" in " ".join(command("chat", TURNS="0")[1].split())
+    show.console.cache_clear()
+
+
+def test_the_explained_context_of_a_chat_says_what_belongs_together(capsys: Any):
+    """Each pair of lines once, by the ids that stand in the table."""
+    turn = frozenset({"turn:1"})
+    snippets = tuple(Snippet(f"line {i}", memo_id=f"{i}" * 12, marks=turn) for i in range(2))
+    lines = tuple(Line("vector", snippet.memo_id, snippet.text, 3, True, "within its share") for snippet in snippets)
+
+    show.console.cache_clear()
+    show.console().print(show.explained(Context(lines=lines, sections=(Section("vector", snippets),))))
+
+    assert capsys.readouterr().out.splitlines()[-1] == "00000000 goes with 11111111"
+    show.console.cache_clear()
