@@ -65,6 +65,11 @@ def read_slots(scope: Scope, root: str) -> Steps[dict[str, dict[str, int]]]:
     return {key: dict(count) for key, count in counts.items()}
 
 
+def _memory(where: Sequence[str]) -> str:
+    """The memory that keeps records there; what it keeps beside them ("entity/names") is its own too."""
+    return name_of(where[3]).partition("/")[0]
+
+
 def root_in(checkpoints: Iterable[CheckpointTuple]) -> str:
     """The thread's root; "" when none of its checkpoints has one, because nothing was remembered with lineage."""
     found = (_lineage(one).get("root") for one in checkpoints)

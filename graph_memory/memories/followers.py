@@ -25,7 +25,7 @@ _KEPT = 8
 
 _ROOT, _LINE, _COMMIT = '"origin":{"root":"', '"line":', '"commit":'
 _MESSAGE = '"kind":"message"'
-_decoded = json.JSONDecoder().scan_once
+_decoded = json.JSONDecoder().raw_decode
 
 
 def origin_of(item: Item) -> Mapping[str, Any] | None:

@@ -155,7 +155,7 @@ class Pools:
             return self._pool
 
     def _tries(self, is_repeatable: bool) -> Any:
-        """As long as the timeout allows: after a restart of the server every connection of the pool is broken, one after another."""
+        """As long as the timeout allows: after a restart of the server each connection of the pool turns out to be broken."""
         return stamina.retry_context(
             may_be_tried_again if is_repeatable else was_undone,
             attempts=None,

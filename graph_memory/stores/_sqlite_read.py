@@ -25,7 +25,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _COLUMNS = "id, key, value, created_at, updated_at, ttl"
 _MOST_KEYS = 40  # of one statement
 _ALIVE = "(expires_at IS NULL OR expires_at > :now)"
-_SPACES = "SELECT {} FROM gm_namespaces AS n WHERE path >= :low AND (:high IS NULL OR path < :high)"
+_SPACES = "SELECT {} FROM gm_namespaces AS n WHERE path >= :low AND path < :high"
 
 
 class Row(NamedTuple):
@@ -172,9 +172,10 @@ def _literal_prefix(op: ListNamespacesOp) -> Namespace:
     return max(prefixes, key=len, default=())
 
 
-def _range(prefix: Namespace) -> dict[str, str | None]:
+def _range(prefix: Namespace) -> dict[str, str | bytes]:
+    """Bounds that the index can use; to SQLite every text is below the empty blob."""
     low, high = path_range(prefix)
-    return {"low": low, "high": high}
+    return {"low": low, "high": b"" if high is None else high}
 
 
 def _moment(stored: int) -> datetime:

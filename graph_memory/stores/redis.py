@@ -51,8 +51,8 @@ class RedisStore(BaseStore):
         timeout_seconds: how long to wait for a connection and for each reply.
         weights: how much words and meaning count in a search.
         prefix: what the names of all keys begin with; stores with different ones do not see each other.
-        most_ranked: how many items under a prefix a search by words or meaning ranks at most. 20,000 with 384 dimensions take
-            about 15 MB in Redis and 50 MB here, and about a second to read for the first time.
+        most_ranked: how many items under a prefix a search by words or meaning ranks at most. 20,000 of twenty words and 384
+            dimensions take 34 MB in Redis and 70 MB here; the first search reads them in 2 s, later ones take 20 ms.
         max_connections: how many at once.
 
     Raises:

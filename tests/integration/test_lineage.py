@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from uuid import uuid4
 
 import pytest
 from langgraph.store.base import BaseStore
@@ -25,6 +26,10 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "InMemoryStore": lambda request: nullcontext(InMemoryStore()),
     "SqliteStore": lambda request: open_store("sqlite://"),
     "PostgresStore": lambda request: open_store(request.getfixturevalue("postgres_url"), user=USER),
+    "RedisStore": lambda request: open_store(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
+    "RedisStore on a cluster": lambda request: open_store(
+        request.getfixturevalue("redis_cluster")[0].url, prefix=uuid4().hex
+    ),
 }
 DURABILITIES = ("sync", "async", "exit")
 PAUSES = (((), ()), ((), ()), ((MAIN,), ()), ((), (MAIN, f"{MAIN}_memory")))
