@@ -255,7 +255,7 @@ def ranked(
     found = np.flatnonzero(candidates & alive).astype(np.int64)
     ranking = fuse(words=words[found], meaning=None if meaning is None else meaning[found], weights=weights)
     updated = np.concatenate([np.empty(0, np.int64), *(np.array(index.updated, np.int64) for index in indexes)])
-    order: Positions = np.lexsort((updated[found], -ranking.relevance))
+    order: Positions = np.lexsort((-updated[found], -ranking.relevance))
     return Ranked(indexes, starts, found, order, ranking, Statistics(int(alive.sum()), frequencies, between))
 
 

@@ -94,7 +94,7 @@ class Both:
         """What a task wrote after some checkpoint."""
         if self.made:
             writes = [(channel, value) for channel in channels]
-            self.call("put_writes", self.made[at % len(self.made)], writes, f"task {task}", f"path {-task}")
+            self.call("put_writes", self.made[at % len(self.made)], writes, f"task {task}", f"path {9 - task}")
 
     def forget(self, thread: str) -> None:
         """A thread is deleted."""

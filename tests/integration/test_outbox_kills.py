@@ -29,12 +29,8 @@ def test_killed_workers_take_in_every_turn_once(tmp_path: Path):
     with SqliteStore(path, timeout_seconds=30) as store, workers(path, 2) as running:
         graph = noted_graph(store, InMemorySaver())
         for turn in range(TURNS):
-            call(
-                graph,
-                MODES[turn % 2],
-                {"messages": [("user", f"turn {turn}")]},
-                in_thread(user_id=f"user {turn % USERS}"),
-            )
+            who = f"user {turn % USERS}"
+            call(graph, MODES[turn % 2], {"messages": [("user", f"turn {turn}")]}, in_thread(who, user_id=who))
             if turn % (TURNS // KILLS) == 0:
                 time.sleep(chance.random() * 0.02)
                 running.kill()
