@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from graph_memory.memories.assembly import get_context as get_context
     from graph_memory.memories.base import Memory as Memory
     from graph_memory.memories.buffer import BufferMemory as BufferMemory
-    from graph_memory.memories.compression import Compression as Compression
-    from graph_memory.memories.compression import CompressionPreview as CompressionPreview
-    from graph_memory.memories.compression import Compressions as Compressions
     from graph_memory.memories.conversation import conversation_memory as conversation_memory
     from graph_memory.memories.entity import EntityAnalytics as EntityAnalytics
     from graph_memory.memories.entity import EntityFact as EntityFact
@@ -54,16 +51,19 @@ if TYPE_CHECKING:
     from graph_memory.memories.entity import EntityView as EntityView
     from graph_memory.memories.everywhere import asearch as asearch
     from graph_memory.memories.everywhere import search as search
-    from graph_memory.memories.key_value import KeyValueMemory as KeyValueMemory
-    from graph_memory.memories.preserving import PreserveRules as PreserveRules
+    from graph_memory.memories.key_value.memory import KeyValueMemory as KeyValueMemory
     from graph_memory.memories.searching import Found as Found
-    from graph_memory.memories.summary import SummaryMemory as SummaryMemory
+    from graph_memory.memories.summary.compression import Compression as Compression
+    from graph_memory.memories.summary.compression import CompressionPreview as CompressionPreview
+    from graph_memory.memories.summary.compression import Compressions as Compressions
+    from graph_memory.memories.summary.memory import SummaryMemory as SummaryMemory
+    from graph_memory.memories.summary.preserving import PreserveRules as PreserveRules
     from graph_memory.memories.vector import VectorMemory as VectorMemory
-    from graph_memory.memories.working import WorkingMemory as WorkingMemory
-    from graph_memory.memories.working_items import Scratchpad as Scratchpad
-    from graph_memory.memories.working_items import WorkingItem as WorkingItem
-    from graph_memory.memories.working_items import WorkingStep as WorkingStep
-    from graph_memory.memories.working_state import together as together
+    from graph_memory.memories.working.items import Scratchpad as Scratchpad
+    from graph_memory.memories.working.items import WorkingItem as WorkingItem
+    from graph_memory.memories.working.items import WorkingStep as WorkingStep
+    from graph_memory.memories.working.memory import WorkingMemory as WorkingMemory
+    from graph_memory.memories.working.state import together as together
     from graph_memory.opening import open_memory as open_memory
     from graph_memory.settings import MemorySettings as MemorySettings
     from graph_memory.settings import load_workspaces as load_workspaces
@@ -111,18 +111,18 @@ _HOMES = {
     "memories.assembly": ["aget_context", "get_context"],
     "memories.base": ["Memory"],
     "memories.buffer": ["BufferMemory"],
-    "memories.compression": ["Compression", "CompressionPreview", "Compressions"],
+    "memories.summary.compression": ["Compression", "CompressionPreview", "Compressions"],
     "memories.conversation": ["conversation_memory"],
     "memories.entity": ["EntityAnalytics", "EntityFact", "EntityMemory", "EntityView"],
     "memories.everywhere": ["asearch", "search"],
-    "memories.key_value": ["KeyValueMemory"],
-    "memories.preserving": ["PreserveRules"],
+    "memories.key_value.memory": ["KeyValueMemory"],
+    "memories.summary.preserving": ["PreserveRules"],
     "memories.searching": ["Found"],
-    "memories.summary": ["SummaryMemory"],
+    "memories.summary.memory": ["SummaryMemory"],
     "memories.vector": ["VectorMemory"],
-    "memories.working": ["WorkingMemory"],
-    "memories.working_items": ["Scratchpad", "WorkingItem", "WorkingStep"],
-    "memories.working_state": ["together"],
+    "memories.working.memory": ["WorkingMemory"],
+    "memories.working.items": ["Scratchpad", "WorkingItem", "WorkingStep"],
+    "memories.working.state": ["together"],
     "opening": ["open_memory"],
     "settings": ["MemorySettings", "load_workspaces"],
     "stats": ["BudgetAlert", "Stats"],

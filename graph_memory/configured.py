@@ -18,12 +18,12 @@ from graph_memory.graph.attach import attach
 from graph_memory.memories.base import Memory
 from graph_memory.memories.buffer import BufferMemory
 from graph_memory.memories.entity import EntityMemory
-from graph_memory.memories.episodes import Episodes
-from graph_memory.memories.key_value import KeyValueMemory
-from graph_memory.memories.preserving import PreserveRules
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.episodes.keeping import Episodes
+from graph_memory.memories.key_value.memory import KeyValueMemory
+from graph_memory.memories.summary.memory import SummaryMemory
+from graph_memory.memories.summary.preserving import PreserveRules
 from graph_memory.memories.vector import VectorMemory
-from graph_memory.memories.working import WorkingMemory
+from graph_memory.memories.working.memory import WorkingMemory
 from graph_memory.models import ChatModel
 from graph_memory.settings.environment import PREFIX, MemoryKind, MemorySettings
 from graph_memory.stats import Stats

@@ -81,9 +81,9 @@ class Life(Thread):
 
     def stumble(self) -> None:
         """A node fails and is tried again."""
-        self.script.flaky = self.random.randint(1, 3)
+        self.script.flaky, self.script.rough = self.random.choice([(1, 0), (2, 0), (0, 1), (0, 2), (1, 1)])
         self.turn(self._moment() if self.random.random() < 0.4 else None)
-        self.script.flaky = 0
+        self.script.flaky = self.script.rough = 0
 
     def ask(self) -> None:
         """A node asks for approval, which it gets."""

@@ -46,13 +46,15 @@ class Script:
 
     Attributes:
         handed: node and messages, call by call.
-        flaky: how many of the next calls of flaky nodes fail.
+        flaky: how many of the next calls of LLM nodes fail.
+        rough: how many of the next calls of the node that comes after an LLM node and its remembering fail.
         asks: whether a node interrupts a turn, for a human's approval.
         tools: how many tool calls precede the answer.
     """
 
     handed: list[tuple[str, Sequence[BaseMessage]]] = field(default_factory=list)
     flaky: int = 0
+    rough: int = 0
     asks: bool = False
     tools: int = 0
 
@@ -79,7 +81,9 @@ class Script:
 
     def polish(self, state: Any) -> dict[str, Any]:
         """A node after an LLM node, which may fail."""
-        self.stumble()
+        if self.rough > 0:
+            self.rough -= 1
+            raise FlakyError("try again")
         return {}
 
 

@@ -228,7 +228,7 @@ class Codec:
 
     def _pending(self, packed: Iterable[bytes], channels: Sequence[str] | None = None) -> list[PendingWrite]:
         writes = [ormsgpack.unpackb(one) for one in packed]
-        writes.sort(key=lambda write: (write[0], write[1]))
+        writes.sort(key=lambda write: writes_sort_key(write[3], write[0], write[1]))
         return [
             (task, channel, self.serde.loads_typed((kind, data)))
             for task, _, channel, _, kind, data in writes

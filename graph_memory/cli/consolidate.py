@@ -6,7 +6,7 @@ from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console
 from graph_memory.lifecycle.consolidation import consolidate as consolidate_store
 from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules
-from graph_memory.memories.episodes import Episodes
+from graph_memory.memories.episodes.keeping import Episodes
 from graph_memory.memories.vector import VectorMemory
 
 _WORDS = {

@@ -19,7 +19,7 @@ from graph_memory.lifecycle.plans import Space, merged_memo, plan_of, to_condens
 from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules, Merged, Namespace, SpacePlan
 from graph_memory.lifecycle.writing import written
 from graph_memory.memories.accesses import Access, accesses_beside, accesses_in
-from graph_memory.memories.episodes import Keeper, episodes_beside
+from graph_memory.memories.episodes.keeping import Keeper, episodes_beside
 from graph_memory.memories.listing import listed
 from graph_memory.memories.ranked import forget_notes
 from graph_memory.memories.records import memos_in

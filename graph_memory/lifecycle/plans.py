@@ -13,8 +13,8 @@ from graph_memory.context.tiers import TIERS, TierCandidate, TierChange, evaluat
 from graph_memory.lifecycle.duplicates import near_duplicates
 from graph_memory.lifecycle.rules import Condensed, ConsolidationRules, Merged, Namespace, Pruned, SpacePlan
 from graph_memory.memories.accesses import Access
-from graph_memory.memories.episodes import KIND, episode_id
-from graph_memory.memories.sessions import Session, sessions_by_line
+from graph_memory.memories.episodes.keeping import KIND, episode_id
+from graph_memory.memories.episodes.sessions import Session, sessions_by_line
 from graph_memory.types import Memo, utc
 
 REPEATS = "repeats"

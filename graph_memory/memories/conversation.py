@@ -5,7 +5,7 @@ from __future__ import annotations
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.base import Memory
 from graph_memory.memories.buffer import BufferMemory
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.summary.memory import SummaryMemory
 from graph_memory.models import ChatModel
 
 

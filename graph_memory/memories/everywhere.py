@@ -13,9 +13,9 @@ from graph_memory.context.links import Marks, links_between, marked, name_marks,
 from graph_memory.context.notes import Note
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
+from graph_memory.memories.key_value.replaced import is_on_a_shelf, without_replaced
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
 from graph_memory.memories.records import memos_in
-from graph_memory.memories.replaced import is_on_a_shelf, without_replaced
 from graph_memory.memories.searching import QUERY_CHARACTERS, Found, carries
 from graph_memory.memories.short_term import short_term
 from graph_memory.namespaces import namespace

@@ -23,8 +23,8 @@ from graph_memory.context.tokens import token_counter
 from graph_memory.errors import ModelError
 from graph_memory.memories.accesses import Accesses
 from graph_memory.memories.base import Memory
-from graph_memory.memories.episode_recall import recalled_episodes, with_episodes
-from graph_memory.memories.episodes import Episodes, Keeper
+from graph_memory.memories.episodes.keeping import Episodes, Keeper
+from graph_memory.memories.episodes.recall import recalled_episodes, with_episodes
 from graph_memory.memories.followers import followed, following
 from graph_memory.memories.judging import judged
 from graph_memory.memories.participants import Participants, place

@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, EntityMemory, KeyValueMemory, Memory, SummaryMemory, VectorMemory
-from graph_memory.memories.episodes import Episodes
+from graph_memory.memories.episodes.keeping import Episodes
 from tests.bad_models import BAD_KINDS, bad_model
 from tests.fakes import MODES, Assistant, call, in_thread, words_counter
 from tests.graphs import plain

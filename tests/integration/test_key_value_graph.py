@@ -10,7 +10,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, Scope, open_store
 from graph_memory.extract.preferences import said_preferences
-from graph_memory.memories.key_value import KeyValueMemory
+from graph_memory.memories.key_value.memory import KeyValueMemory
 from graph_memory.namespaces import ROOT
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said

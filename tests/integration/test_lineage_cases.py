@@ -40,7 +40,7 @@ def ended(life: Life) -> Any:
 
 def test_a_copy_of_a_thread_in_the_middle_of_a_turn_goes_its_own_way(store: BaseStore, mode: str) -> None:
     """Copy and original resume the same checkpoint: two operations, not one that ran again."""
-    life = Life(store, Shape(plain), 0, mode, pauses=((MAIN,), ()))
+    life = Life(store, Shape(sub_agent, ((None, MAIN), ("helper", "helper"))), 0, mode, pauses=(("sub",), ()))
     life._run(life._said())
     life.saver.copy_thread("t", "t1")
 
@@ -52,12 +52,13 @@ def test_a_copy_of_a_thread_in_the_middle_of_a_turn_goes_its_own_way(store: Base
     life.check()
 
 
-def test_a_store_that_failed_leaves_the_slot_to_a_fork(store: BaseStore, mode: str) -> None:
+@pytest.mark.parametrize("operation", range(1, 9))
+def test_a_store_that_failed_leaves_the_slot_to_a_fork(mode: str, operation: int) -> None:
     """The head stays where it was when nothing was written, so a fork's records are not taken for this line's."""
-    life = Life(store, Shape(plain), 0, mode)
+    life = Life(InMemoryStore(), Shape(plain), 0, mode)
     life.turn()
     before = ended(life)
-    life.fault.left, life.fault.stays, life.is_breaking = 1, True, True
+    life.fault.left, life.fault.stays, life.is_breaking = operation, True, True
     life.turn()
     broken = ended(life)
     life.fault.mend()
@@ -76,7 +77,7 @@ def test_a_subgraph_that_is_tried_again_in_a_fork_leaves_nothing_of_the_first_tr
     before = ended(life)
     life.turn()
 
-    life.script.flaky = 1
+    life.script.rough = 1
     life.turn(before)
 
     life.check()

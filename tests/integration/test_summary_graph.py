@@ -12,7 +12,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, Memory, Scope, forget, search
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.summary.memory import SummaryMemory
 from tests.fakes import MODES, Assistant, call, in_thread, words_counter
 from tests.graphs import plain, said
 from tests.summarisers import BAD, Summariser

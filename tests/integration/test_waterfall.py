@@ -12,7 +12,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, Memory, Section, Snippet, VectorMemory, open_store
 from graph_memory.errors import ModelError
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.summary.memory import SummaryMemory
 from graph_memory.steps import Steps
 from graph_memory.types import Query, Turn
 from tests.fakes import MODES, Assistant, call, in_thread, words_counter

@@ -11,8 +11,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, MemoryState, Scope, VectorMemory, attach, open_store
-from graph_memory.memories.working import WorkingMemory
-from graph_memory.memories.working_state import together
+from graph_memory.memories.working.memory import WorkingMemory
+from graph_memory.memories.working.state import together
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.memories.compression import (
+from graph_memory.memories.summary.compression import (
     Compression,
     Compressions,
     adaptive_threshold,
     compressed_until,
     compressible_until,
 )
-from graph_memory.memories.preserving import PreserveRules, sorted_out
+from graph_memory.memories.summary.preserving import PreserveRules, sorted_out
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ from graph_memory.lifecycle import (
     move_tiers,
     prune,
 )
-from graph_memory.memories.episodes import Episodes
+from graph_memory.memories.episodes.keeping import Episodes
 from tests.fakes import BrokenStore
 from tests.said import ADA, NOW, STORES, ago, items_of, said, store_of, tell, two_sessions
 

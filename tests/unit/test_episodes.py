@@ -16,10 +16,10 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import ConfigurationError, Memo, Query, Scope, Section, VectorMemory, search
 from graph_memory.context.tokens import token_counter
-from graph_memory.memories.episode_recall import asks_for_episodes
-from graph_memory.memories.episodes import Episodes
-from graph_memory.memories.finishing import afinish_session, finish_session
-from graph_memory.memories.sessions import sessions_in
+from graph_memory.memories.episodes.finishing import afinish_session, finish_session
+from graph_memory.memories.episodes.keeping import Episodes
+from graph_memory.memories.episodes.recall import asks_for_episodes
+from graph_memory.memories.episodes.sessions import sessions_in
 from graph_memory.steps import run
 from graph_memory.types import Origin
 from tests.fakes import words_counter

@@ -18,8 +18,8 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import ConfigurationError, Query, Scope, StoreError, Turn, open_store
 from graph_memory.extract.preferences import said_preferences
-from graph_memory.memories.key_value import KeyValueMemory
-from graph_memory.memories.shelf import LONGEST_NAME
+from graph_memory.memories.key_value.memory import KeyValueMemory
+from graph_memory.memories.key_value.shelf import LONGEST_NAME
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import run
 from tests.fakes import words_counter

@@ -13,9 +13,9 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import ModelError, Scope, Turn, forget, open_store, search
 from graph_memory.extract.preferences import said_preferences
-from graph_memory.memories.key_value import KeyValueMemory
-from graph_memory.memories.preferences import Preference, Preferences
-from graph_memory.memories.replaced import without_replaced
+from graph_memory.memories.key_value.memory import KeyValueMemory
+from graph_memory.memories.key_value.preferences import Preference, Preferences
+from graph_memory.memories.key_value.replaced import without_replaced
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import Generate, run
 

@@ -176,7 +176,10 @@ def test_a_slot_of_another_operation_makes_a_fork(takes_claims: bool) -> None:
 
         branch = mine.on_a_branch()
         LineageView(store, Lineage("r"), branch).batch([new("2", "two"), new("3", "three")])
-        rerun = commit("second").on_a_branch()
+        held = commit("second")
+        with pytest.raises(ForkedError):
+            LineageView(store, Lineage("r"), held).batch([new("3", "three")])
+        rerun = held.on_a_branch()
         view = LineageView(store, Lineage("r"), rerun)
         view.batch([new("3", "three")])
         view.batch(rerun.leftover())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
 from graph_memory.extract.preferences import said_preferences
-from graph_memory.memories.preferences import Preference, Preferences, asked_preferences
+from graph_memory.memories.key_value.preferences import Preference, Preferences, asked_preferences
 from graph_memory.steps import Generate
 
 

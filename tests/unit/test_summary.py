@@ -13,9 +13,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory.errors import ModelError
-from graph_memory.memories.preserving import PreserveRules
-from graph_memory.memories.summaries import Summary
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.summary.memory import SummaryMemory
+from graph_memory.memories.summary.preserving import PreserveRules
+from graph_memory.memories.summary.record import Summary
 from graph_memory.steps import Generate, StoreOps, run
 from graph_memory.types import Query, Scope, Turn
 from tests.fakes import words_counter

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.conversation import conversation_memory
-from graph_memory.memories.summary import SummaryMemory
+from graph_memory.memories.summary.memory import SummaryMemory
 from graph_memory.types import Query, Scope
 from tests.fakes import words_counter
 from tests.summarisers import Summariser

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from graph_memory import ConfigurationError, StoreError
-from graph_memory.memories.values import LARGEST_BYTES, as_type, from_fields, shown, to_fields
+from graph_memory.memories.key_value.values import LARGEST_BYTES, as_type, from_fields, shown, to_fields
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

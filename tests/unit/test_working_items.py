@@ -13,10 +13,10 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from graph_memory import ConfigurationError, Scope, Turn
 from graph_memory.graph.state import merge_memory
-from graph_memory.memories.tool_steps import steps_of
-from graph_memory.memories.working import WorkingMemory
-from graph_memory.memories.working_items import Bounds, WorkingItem, kept, mentioned
-from graph_memory.memories.working_state import scratchpad_of, tidied, together
+from graph_memory.memories.working.items import Bounds, WorkingItem, kept, mentioned
+from graph_memory.memories.working.memory import WorkingMemory
+from graph_memory.memories.working.state import scratchpad_of, tidied, together
+from graph_memory.memories.working.tool_steps import steps_of
 from graph_memory.steps import run
 from tests.store_helpers import Clock
 

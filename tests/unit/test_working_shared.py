@@ -17,7 +17,7 @@ from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import Query, Scope, Turn, VectorMemory, forget, open_store, search
-from graph_memory.memories.working import WorkingMemory
+from graph_memory.memories.working.memory import WorkingMemory
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import run
 from tests.fakes import BrokenStore, words_counter

@@ -18,9 +18,16 @@ from langgraph.store.base import GetOp, Item, PutOp
 
 from graph_memory.errors import ConfigurationError, ModelError
 from graph_memory.extract.extractive import shortened, summarised
+from graph_memory.memories.episodes.sessions import (
+    Session,
+    session_ends,
+    session_of,
+    sessions_by_line,
+    sessions_in,
+    values_of,
+)
 from graph_memory.memories.listing import listed
 from graph_memory.memories.records import line_of, memo_id, memos_in, stored
-from graph_memory.memories.sessions import Session, session_ends, session_of, sessions_by_line, sessions_in, values_of
 from graph_memory.messages import SAID_AT
 from graph_memory.models import ChatModel, answer_text, checked_model
 from graph_memory.namespaces import label

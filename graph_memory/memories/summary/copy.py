@@ -12,7 +12,7 @@ from langgraph.store.base import GetOp, Item, PutOp
 
 from graph_memory.errors import ConflictError, StoreError
 from graph_memory.memories.records import memo_id, stored
-from graph_memory.memories.summaries import Summary
+from graph_memory.memories.summary.record import Summary
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Memo, Origin, Scope, Turn

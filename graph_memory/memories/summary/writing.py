@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from graph_memory.errors import ModelError
 from graph_memory.extract.extractive import shortened, summarised
-from graph_memory.memories.preserving import spoken_line
+from graph_memory.memories.summary.preserving import spoken_line
 from graph_memory.models import ChatModel, answer_text, resolved
 from graph_memory.prompts import DATA_RULE, tagged
 from graph_memory.steps import Call, Generate, Steps

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from graph_memory.memories.values import clipped
+from graph_memory.memories.key_value.values import clipped
 from graph_memory.messages import is_spoken, speaker_of, text_of
 from graph_memory.models import ChatModel
 from graph_memory.prompts import tagged

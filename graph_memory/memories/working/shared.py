@@ -15,10 +15,10 @@ from typing import Any
 from langgraph.store.base import Item, PutOp
 
 from graph_memory.errors import StoreError
+from graph_memory.memories.key_value.shelf import every_item, shelf_place
+from graph_memory.memories.key_value.values import from_fields, shown, to_fields
 from graph_memory.memories.records import memo_id, memos_in, stored
-from graph_memory.memories.shelf import every_item, shelf_place
-from graph_memory.memories.values import from_fields, shown, to_fields
-from graph_memory.memories.working_items import Bounds, Scratchpad, WorkingItem, WorkingStep, kept
+from graph_memory.memories.working.items import Bounds, Scratchpad, WorkingItem, WorkingStep, kept
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Memo, Origin, Scope, utc
 

@@ -18,10 +18,9 @@ from langgraph.store.base import PutOp
 from graph_memory.context.scoring import freshness
 from graph_memory.context.words import terms
 from graph_memory.errors import ConfigurationError, StoreError
+from graph_memory.memories.key_value.values import shown
 from graph_memory.memories.records import memo_id, stored
-from graph_memory.memories.tool_steps import said_in, steps_of
-from graph_memory.memories.values import shown
-from graph_memory.memories.working_items import (
+from graph_memory.memories.working.items import (
     Scratchpad,
     WorkingItem,
     WorkingStep,
@@ -30,9 +29,10 @@ from graph_memory.memories.working_items import (
     mentioned,
     step_lines,
 )
-from graph_memory.memories.working_notes import use_of
-from graph_memory.memories.working_sharing import WorkingSharing
-from graph_memory.memories.working_state import scratchpad_of, tidied
+from graph_memory.memories.working.notes import use_of
+from graph_memory.memories.working.sharing import WorkingSharing
+from graph_memory.memories.working.state import scratchpad_of, tidied
+from graph_memory.memories.working.tool_steps import said_in, steps_of
 from graph_memory.namespaces import namespace as place_of
 from graph_memory.steps import Steps, StoreOps, arun, run
 from graph_memory.types import Memo, Origin, Query, Scope, Section, Snippet, Turn

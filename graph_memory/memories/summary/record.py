@@ -13,8 +13,8 @@ from langchain_core.messages import BaseMessage
 
 from graph_memory.context.words import terms
 from graph_memory.extract.extractive import CountText, clipped
-from graph_memory.memories.compression import Compression, Compressions
-from graph_memory.memories.preserving import Preserved
+from graph_memory.memories.summary.compression import Compression, Compressions
+from graph_memory.memories.summary.preserving import Preserved
 from graph_memory.messages import text_of
 from graph_memory.types import Snippet
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.base import Memory
-from graph_memory.memories.shelf import Shelf, checked_name, shelf_place
-from graph_memory.memories.values import as_type
+from graph_memory.memories.key_value.shelf import Shelf, checked_name, shelf_place
+from graph_memory.memories.key_value.values import as_type
 from graph_memory.steps import Steps, arun, run
 from graph_memory.types import Scope
 

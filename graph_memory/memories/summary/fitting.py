@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graph_memory.context.selection import offer
 from graph_memory.extract.extractive import clipped, shortened
-from graph_memory.memories.summaries import PRESERVED_SCORE, SUMMARY_SCORE, TASK_SCORE
+from graph_memory.memories.summary.record import PRESERVED_SCORE, SUMMARY_SCORE, TASK_SCORE
 from graph_memory.types import Section, Snippet, TokenCounter
 
 _TRIES = 4

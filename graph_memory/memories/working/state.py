@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from graph_memory.memories.working_items import Bounds, Scratchpad, WorkingItem, WorkingStep, is_alive, kept
+from graph_memory.memories.working.items import Bounds, Scratchpad, WorkingItem, WorkingStep, is_alive, kept
 
 CHANNEL = "memory"
 """The state key that LangGraph keeps for the thread."""

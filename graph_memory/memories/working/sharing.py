@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.memories.working_items import Scratchpad, WorkingItem, WorkingStep
-from graph_memory.memories.working_notes import WorkingNotes, placed_after, renewed, use_of
-from graph_memory.memories.working_shared import SharedPlace
+from graph_memory.memories.working.items import Scratchpad, WorkingItem, WorkingStep
+from graph_memory.memories.working.notes import WorkingNotes, placed_after, renewed, use_of
+from graph_memory.memories.working.shared import SharedPlace
 from graph_memory.steps import Steps, StoreOps, arun, run
 from graph_memory.types import Scope
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from langgraph.store.base import Item, SearchOp
 
+from graph_memory.memories.key_value.shelf import KIND, PAGE, key_place, newest_first, shelf_place
 from graph_memory.memories.searching import Found
-from graph_memory.memories.shelf import KIND, PAGE, key_place, newest_first, shelf_place
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Memo, Scope
 

@@ -20,7 +20,8 @@ from graph_memory.context.tokens import ledger_of, message_tokens, token_counter
 from graph_memory.errors import ModelError
 from graph_memory.extract.extractive import CountText, shortened
 from graph_memory.memories.base import Memory
-from graph_memory.memories.compression import (
+from graph_memory.memories.planning import is_one_turn
+from graph_memory.memories.summary.compression import (
     LEAST_SHARE,
     USUAL_CONTEXT_TOKENS,
     Compression,
@@ -31,13 +32,12 @@ from graph_memory.memories.compression import (
     compressed_until,
     compressible_until,
 )
-from graph_memory.memories.fitting import fitted
-from graph_memory.memories.planning import is_one_turn
-from graph_memory.memories.preserving import Preserved, PreserveRules, Sorted, sorted_out
-from graph_memory.memories.summaries import TASK_TOKENS, Summary, digest_of, instruction_of, task_of
-from graph_memory.memories.summarising import Fallback, Writer, Written, context_tokens_of
-from graph_memory.memories.summary_copy import Copy
-from graph_memory.memories.summary_options import check_options
+from graph_memory.memories.summary.copy import Copy
+from graph_memory.memories.summary.fitting import fitted
+from graph_memory.memories.summary.options import check_options
+from graph_memory.memories.summary.preserving import Preserved, PreserveRules, Sorted, sorted_out
+from graph_memory.memories.summary.record import TASK_TOKENS, Summary, digest_of, instruction_of, task_of
+from graph_memory.memories.summary.writing import Fallback, Writer, Written, context_tokens_of
 from graph_memory.messages import text_of
 from graph_memory.models import ChatModel
 from graph_memory.prompts import SUMMARY_PROMPT

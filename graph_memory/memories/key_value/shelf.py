@@ -16,8 +16,8 @@ from typing import Any
 from langgraph.store.base import Item, PutOp, SearchOp
 
 from graph_memory.errors import ConfigurationError
+from graph_memory.memories.key_value.values import from_fields, shown, to_fields
 from graph_memory.memories.records import is_valid_at, memo_id, stored
-from graph_memory.memories.values import from_fields, shown, to_fields
 from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Memo, Origin, Scope, utc

@@ -15,9 +15,9 @@ from langgraph.store.base import PutOp
 from graph_memory.context.words import terms
 from graph_memory.errors import ConfigurationError
 from graph_memory.extract.preferences import Extract
-from graph_memory.memories.keyed import KeyedValues
-from graph_memory.memories.preferences import LONGEST_KEY, asked_preferences
-from graph_memory.memories.shelf import TICK, Shelf, checked_name, holding
+from graph_memory.memories.key_value.keyed import KeyedValues
+from graph_memory.memories.key_value.preferences import LONGEST_KEY, asked_preferences
+from graph_memory.memories.key_value.shelf import TICK, Shelf, checked_name, holding
 from graph_memory.messages import said_at, text_of
 from graph_memory.models import ChatModel, checked_model
 from graph_memory.prompts import PREFERENCES

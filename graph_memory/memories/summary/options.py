@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.memories.compression import Strategy
-from graph_memory.memories.summarising import LEAST_CALL_TOKENS, Fallback
+from graph_memory.memories.summary.compression import Strategy
+from graph_memory.memories.summary.writing import LEAST_CALL_TOKENS, Fallback
 from graph_memory.models import checked_model
 
 if TYPE_CHECKING:
-    from graph_memory.memories.summary import SummaryMemory
+    from graph_memory.memories.summary.memory import SummaryMemory
 
 
 def check_options(memory: SummaryMemory) -> None:

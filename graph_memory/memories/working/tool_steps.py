@@ -13,10 +13,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
+from graph_memory.memories.key_value.shelf import TICK
+from graph_memory.memories.key_value.values import clipped
 from graph_memory.memories.records import memo_id
-from graph_memory.memories.shelf import TICK
-from graph_memory.memories.values import clipped
-from graph_memory.memories.working_items import WorkingStep, end_of
+from graph_memory.memories.working.items import WorkingStep, end_of
 from graph_memory.messages import said_at, text_of
 from graph_memory.types import Turn
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.base import Memory
-from graph_memory.memories.keyed import check_ttl, utc_now
-from graph_memory.memories.shelf import TICK, checked_name
-from graph_memory.memories.values import clipped, to_fields
-from graph_memory.memories.working_items import Bounds, Eviction, Scratchpad, WorkingItem, WorkingStep, end_of, kept
-from graph_memory.memories.working_state import CHANNEL, scratchpad_of, state_key, state_of, written
+from graph_memory.memories.key_value.keyed import check_ttl, utc_now
+from graph_memory.memories.key_value.shelf import TICK, checked_name
+from graph_memory.memories.key_value.values import clipped, to_fields
+from graph_memory.memories.working.items import Bounds, Eviction, Scratchpad, WorkingItem, WorkingStep, end_of, kept
+from graph_memory.memories.working.state import CHANNEL, scratchpad_of, state_key, state_of, written
 
 
 @dataclass(frozen=True, kw_only=True)

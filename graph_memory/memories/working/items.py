@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from graph_memory.context.words import terms
-from graph_memory.memories.values import shown
+from graph_memory.memories.key_value.values import shown
 
 Eviction = Literal["importance", "lru", "fifo"]
 """Who goes first when a namespace is full: the least important, the longest unused, or the oldest."""

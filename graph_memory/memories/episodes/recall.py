@@ -14,7 +14,7 @@ from langgraph.store.base import GetOp, Item, SearchOp
 from graph_memory.context.question import Corpus, Question, read_question
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.times import absolute_times, asked_times
-from graph_memory.memories.episodes import KIND, episodes_beside, newest_of_each
+from graph_memory.memories.episodes.keeping import KIND, episodes_beside, newest_of_each
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
 from graph_memory.memories.records import memos_in

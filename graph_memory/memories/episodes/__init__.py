@@ -1,0 +1,1 @@
+"""Episodes: finished sessions as memos of their own; a part of vector memory."""

@@ -1,0 +1,1 @@
+"""Key-value memory: preferences and settings, typed, with their versions."""

@@ -1,0 +1,1 @@
+"""Summary memory: a running summary of what left the window, and all that makes one."""
