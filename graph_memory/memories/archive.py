@@ -1,7 +1,7 @@
 """The archive of a thread: its turns as they were, one store item per turn, never indexed for search.
 
-A turn's key is a hash of the id of its first message, so that archiving it again changes nothing, and archiving it when it has
-grown replaces it. (Where messages have no ids of their own, of all its messages.)
+A turn's key is a hash of the id of its first message and one of all its messages' ids, so that archiving it again changes nothing, a
+turn that has grown is known as the same, and a replay that answered otherwise has a key of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ Messages = tuple[BaseMessage, ...]
 
 _HEAD = "head"
 _RECENT_TURNS = 128
+_SAME_TURN = 16
+"""Digits of a key that a turn keeps while it grows."""
 
 
 def split_turns(messages: Iterable[BaseMessage]) -> list[Messages]:
@@ -36,11 +38,14 @@ def split_turns(messages: Iterable[BaseMessage]) -> list[Messages]:
 
 
 def turn_key(turn: Messages) -> str:
-    """The key of a turn: 16 hexadecimal digits, because the keys of a window stand in every checkpoint."""
+    """The key of a turn: 24 hexadecimal digits, because the keys of a window stand in every checkpoint."""
     ids = [message.id or "" for message in turn]
     told_apart = ids if ids[0].startswith(DERIVED) else ids[:1]  # equal turns without ids must not share a key
-    raw = "\x1f".join(told_apart).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(raw, digest_size=8).hexdigest()
+    return _digest(told_apart, 8) + _digest(ids, 4)
+
+
+def _digest(ids: Sequence[str], size: int) -> str:
+    return hashlib.blake2b("\x1f".join(ids).encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +106,9 @@ class Archive:
 
     def append(self, turns: Sequence[Messages]) -> Steps[None]:
         """Archives turns at the end of the thread."""
-        known = yield from self.recent()
-        new = [key for key in map(turn_key, turns) if key not in known]
-        head = {"recent": [*known, *new][-_RECENT_TURNS:]}
+        recent = {key[:_SAME_TURN]: key for key in (yield from self.recent())}
+        recent |= {key[:_SAME_TURN]: key for key in map(turn_key, turns)}
+        head = {"recent": list(recent.values())[-_RECENT_TURNS:]}
         yield StoreOps([*self.puts(turns), PutOp(self.where, _HEAD, head, index=False, ttl=self.ttl_minutes)])
 
 

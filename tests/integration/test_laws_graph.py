@@ -102,7 +102,7 @@ def test_a_run_that_is_resumed_remembers_once(at: int) -> None:
             except KeyboardInterrupt:
                 graph.invoke(None, in_thread())
         texts = [i.value.get("text") or i.key for i in store.search(("graph_memory",), limit=100)]
-        return sorted(text for text in texts if text == "head" or not text.isalnum() or len(text) != 16)
+        return sorted(text for text in texts if text == "head" or not text.isalnum() or len(text) != 24)
 
     assert records(Dying(at)) == records(InMemoryStore())
 

@@ -131,7 +131,6 @@ def test_memory_in_a_subgraph_alone_obeys_forks_from_the_second_turn_on(store: B
     life.check()
 
 
-@pytest.mark.xfail(strict=True, reason="the archive keeps one version of a turn, under the id of its first message")
 def test_a_replay_leaves_the_archived_turn_of_the_other_line(store: BaseStore, mode: str) -> None:
     """A line that pruned a turn reads it back as it was there, whatever a replay of that turn answered."""
     life = Life(store, Shape(pruning), 0, mode)
