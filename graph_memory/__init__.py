@@ -34,12 +34,35 @@ if TYPE_CHECKING:
     from graph_memory.errors import StoreUnavailableError as StoreUnavailableError
     from graph_memory.extract.preferences import said_preferences as said_preferences
     from graph_memory.graph.attach import attach as attach
+    from graph_memory.graph.background import background_worker as background_worker
     from graph_memory.graph.orchestrator import orchestrator as orchestrator
+    from graph_memory.graph.queues import dead_letters as dead_letters
+    from graph_memory.graph.queues import pending as pending
+    from graph_memory.graph.queues import requeue as requeue
     from graph_memory.graph.state import MemoryState as MemoryState
+    from graph_memory.graph.worker import Worker as Worker
+    from graph_memory.graph.worker import WorkerOptions as WorkerOptions
     from graph_memory.health import acheck_health as acheck_health
     from graph_memory.health import check_health as check_health
+    from graph_memory.lifecycle import ConsolidationReport as ConsolidationReport
+    from graph_memory.lifecycle import ConsolidationRules as ConsolidationRules
+    from graph_memory.lifecycle import UserStatistics as UserStatistics
+    from graph_memory.lifecycle import access_node as access_node
+    from graph_memory.lifecycle import aconsolidate as aconsolidate
+    from graph_memory.lifecycle import aexport_user as aexport_user
     from graph_memory.lifecycle import aforget as aforget
+    from graph_memory.lifecycle import aimport_user as aimport_user
+    from graph_memory.lifecycle import amove_tiers as amove_tiers
+    from graph_memory.lifecycle import aprune as aprune
+    from graph_memory.lifecycle import astatistics as astatistics
+    from graph_memory.lifecycle import consolidate as consolidate
+    from graph_memory.lifecycle import consolidation_node as consolidation_node
+    from graph_memory.lifecycle import export_user as export_user
     from graph_memory.lifecycle import forget as forget
+    from graph_memory.lifecycle import import_user as import_user
+    from graph_memory.lifecycle import move_tiers as move_tiers
+    from graph_memory.lifecycle import prune as prune
+    from graph_memory.lifecycle import statistics as statistics
     from graph_memory.memories.assembly import aget_context as aget_context
     from graph_memory.memories.assembly import get_context as get_context
     from graph_memory.memories.base import Memory as Memory
@@ -49,6 +72,9 @@ if TYPE_CHECKING:
     from graph_memory.memories.entity import EntityFact as EntityFact
     from graph_memory.memories.entity import EntityMemory as EntityMemory
     from graph_memory.memories.entity import EntityView as EntityView
+    from graph_memory.memories.episodes.finishing import afinish_session as afinish_session
+    from graph_memory.memories.episodes.finishing import finish_session as finish_session
+    from graph_memory.memories.episodes.keeping import Episodes as Episodes
     from graph_memory.memories.everywhere import asearch as asearch
     from graph_memory.memories.everywhere import search as search
     from graph_memory.memories.key_value.memory import KeyValueMemory as KeyValueMemory
@@ -104,24 +130,49 @@ _HOMES = {
     ],
     "extract.preferences": ["said_preferences"],
     "graph.attach": ["attach"],
+    "graph.background": ["background_worker"],
     "graph.orchestrator": ["orchestrator"],
+    "graph.queues": ["dead_letters", "pending", "requeue"],
     "graph.state": ["MemoryState"],
+    "graph.worker": ["Worker", "WorkerOptions"],
     "health": ["acheck_health", "check_health"],
-    "lifecycle": ["aforget", "forget"],
+    "lifecycle": [
+        "ConsolidationReport",
+        "ConsolidationRules",
+        "UserStatistics",
+        "access_node",
+        "aconsolidate",
+        "aexport_user",
+        "aforget",
+        "aimport_user",
+        "amove_tiers",
+        "aprune",
+        "astatistics",
+        "consolidate",
+        "consolidation_node",
+        "export_user",
+        "forget",
+        "import_user",
+        "move_tiers",
+        "prune",
+        "statistics",
+    ],
     "memories.assembly": ["aget_context", "get_context"],
     "memories.base": ["Memory"],
     "memories.buffer": ["BufferMemory"],
-    "memories.summary.compression": ["Compression", "CompressionPreview", "Compressions"],
     "memories.conversation": ["conversation_memory"],
     "memories.entity": ["EntityAnalytics", "EntityFact", "EntityMemory", "EntityView"],
+    "memories.episodes.finishing": ["afinish_session", "finish_session"],
+    "memories.episodes.keeping": ["Episodes"],
     "memories.everywhere": ["asearch", "search"],
     "memories.key_value.memory": ["KeyValueMemory"],
-    "memories.summary.preserving": ["PreserveRules"],
     "memories.searching": ["Found"],
+    "memories.summary.compression": ["Compression", "CompressionPreview", "Compressions"],
     "memories.summary.memory": ["SummaryMemory"],
+    "memories.summary.preserving": ["PreserveRules"],
     "memories.vector": ["VectorMemory"],
-    "memories.working.memory": ["WorkingMemory"],
     "memories.working.items": ["Scratchpad", "WorkingItem", "WorkingStep"],
+    "memories.working.memory": ["WorkingMemory"],
     "memories.working.state": ["together"],
     "opening": ["open_memory"],
     "settings": ["MemorySettings", "load_workspaces"],

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from langgraph.store.base import Item
 
+from graph_memory.graph.outbox import BOX
 from graph_memory.memories.listing import listed_page
-from graph_memory.namespaces import user_prefix
+from graph_memory.namespaces import label, user_prefix
 from graph_memory.steps import arun, run
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 FORMAT = "graph_memory"
 VERSION = 1
 
+_OUTBOX = label("memory", BOX)
+
 Target = str | os.PathLike[str] | TextIO
 """A path, or a text file that is open for writing."""
 
 
 def export_user(store: BaseStore, user_id: str, target: Target) -> int:
     """Writes everything that is remembered of one user, of every agent and thread.
+
+    Turns that still wait in the outbox are left out: let a worker take them in first.
 
     A path is written beside itself first and appears when it is whole; an interrupted export leaves what was there.
 
@@ -81,7 +86,8 @@ class _Lines:
         for item in page:
             self.read += 1
             place = (item.namespace, item.key)
-            if item.namespace[:2] == self._prefix and place not in self._seen:
+            is_waiting = item.namespace[3:4] == (_OUTBOX,)
+            if item.namespace[:2] == self._prefix and not is_waiting and place not in self._seen:
                 self._seen.add(place)
                 self._write({"namespace": list(item.namespace[2:]), "key": item.key, "value": item.value})
 

@@ -1,7 +1,7 @@
 """The archive of a thread: its turns as they were, one store item per turn, never indexed for search.
 
-A turn's key is a hash of the id of its first message and one of all its messages' ids, so that archiving it again changes nothing, a
-turn that has grown is known as the same, and a replay that answered otherwise has a key of its own.
+A turn's key is a hash of the id of its first message and one of the ids of all, so that archiving it again changes nothing,
+a turn that has grown is known as the same, and a replay that answered otherwise has a key of its own.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, ConfigurationError, Scope, StoreError, Turn, VectorMemory, open_store, search
 from graph_memory.lifecycle import aexport_user, aimport_user, export_user, import_user
+from graph_memory.namespaces import namespace
 from graph_memory.steps import run
 from tests.fakes import BrokenStore
 from tests.said import ADA, NOW, STORES, items_of, said, store_of, tell, two_sessions
@@ -217,3 +218,13 @@ def test_a_vector_memory_goes_on_after_an_import():
 
     episodes = search(ADA, "", store=store, kinds=["episode"])
     assert any("Rex" in one.memo.text for one in episodes)
+
+
+def test_what_waits_in_the_outbox_is_not_exported(tmp_path: Path):
+    """Its pointer would stay behind, so no worker would ever take it in."""
+    store = InMemoryStore()
+    store.put((*namespace(Scope(user_id="ada"), "@outbox"), "lane"), "1", {"memory": "vector"})
+    store.put(namespace(Scope(user_id="ada"), "vector"), "m", {"text": "hello"})
+
+    assert export_user(store, "ada", tmp_path / "ada.jsonl") == 1
+    assert "@outbox" not in (tmp_path / "ada.jsonl").read_text()
