@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Place, Thread, User
 from graph_memory.cli.settings import Settings
 from graph_memory.errors import GraphMemoryError
 
@@ -30,44 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Memory = Annotated[
-    str,
-    typer.Option("--memory", metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True),
-]
-User = Annotated[str, typer.Option("--user", envvar="GRAPH_MEMORY_USER", help="Whose memory it is.")]
-Budget = Annotated[
-    int,
-    typer.Option(
-        "--budget-tokens", min=1, envvar="GRAPH_MEMORY_BUDGET_TOKENS", help="Tokens of context for each answer."
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="PROVIDER:NAME",
-        envvar="GRAPH_MEMORY_MODEL",
-        help="A chat model; without one, memory is quoted, not understood.",
-    ),
-]
-Embed = Annotated[
-    str | None,
-    typer.Option(
-        "--embed",
-        metavar="PROVIDER:NAME",
-        envvar="GRAPH_MEMORY_EMBED",
-        help="An embedding model; without one, memory is searched by words.",
-    ),
-]
-Place = Annotated[
-    str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True)
-]
-Thread = Annotated[str, typer.Option("--thread", help="Which conversation to go on with.")]
-
-URL = "sqlite:///memory.db"
-USER = "me"
-BUDGET = 4000
 
 
 @app.command()

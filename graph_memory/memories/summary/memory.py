@@ -242,11 +242,9 @@ class SummaryMemory(Memory):
         aimed = _with_aims(known, new, max_tokens=max(1, min(TASK_TOKENS, most // 4)), count=count)
         size = self._size(known.tokens + added, max(1, most - sum(map(count, aimed.aim_lines))))
         told = self._sorted(known.preserved, new, size, counter)
-        written = (
-            Written("")
-            if self.strategy == "deletion"
-            else (yield from self._written(known, aimed.task, told, size, counter))
-        )
+        written = Written("")
+        if self.strategy != "deletion":
+            written = yield from self._written(known, aimed.task, told, size, counter)
         made = replace(
             aimed,
             text=written.text,
