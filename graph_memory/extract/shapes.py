@@ -198,7 +198,8 @@ def _flat(content: object) -> str:
 
 def _role(raw: Mapping[str, Any]) -> str:
     author = raw.get("author")
-    for value in (raw.get("role"), _field(author, "role"), raw.get("type"), raw.get("sender"), raw.get("from"), author):
+    named = (raw.get(key) for key in ("type", "sender", "from", "speaker", "user"))
+    for value in (raw.get("role"), _field(author, "role"), *named, author):
         if isinstance(value, str) and value.lower() in _ROLES:
             return _ROLES[value.lower()]
     return ""

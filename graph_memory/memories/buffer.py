@@ -23,7 +23,7 @@ from graph_memory.errors import ConfigurationError
 from graph_memory.memories.archive import Archive, Messages, split_turns, turn_key
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import is_one_turn
-from graph_memory.messages import newest_human
+from graph_memory.messages import SAID_AT, newest_human
 from graph_memory.steps import Steps
 from graph_memory.types import Placement, Query, Section, Turn
 
@@ -32,6 +32,11 @@ AHEAD = 10
 
 _WINDOW = "window"
 """Key of the state that lists the archived turns of the window, oldest first."""
+
+_DATES = "dates"
+"""Key of the state that lists when turns were remembered, as [id of the first message, ISO 8601], for a window of seconds."""
+
+_MOST_DATES = 200
 
 _BEFORE = "before"
 """Key of the state that names the channel's message which the window stands before."""
@@ -89,8 +94,7 @@ class BufferMemory(Memory):
         earlier = (yield from self._earlier(query, archive)) if archive else []
         gone = query.overflowed or 0
         messages = [*(message for turn in earlier for message in turn), *query.messages[gone:]]
-        # Where memories feed on overflow, only they empty the window: what they have not taken in stays as long as it fits.
-        window, start = self._window(messages, query, flushes=query.overflowed is None)
+        window, start = self._window(messages, query)
         section = self.section(window.snippets)
         if archive is None:
             return replace(section, degraded=_NOT_PRUNED) if self.prune else section
@@ -102,10 +106,13 @@ class BufferMemory(Memory):
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Archives the turn."""
-        archive = Archive.of(turn.scope, self.name, self.ttl_seconds)
+        archive, turns = Archive.of(turn.scope, self.name, self.ttl_seconds), split_turns(turn.messages)
         if archive is not None:
-            yield from archive.append(split_turns(turn.messages))
-        return None
+            yield from archive.append(turns)
+        if self.seconds is None:
+            return None
+        dates = {**_dates(turn.state), **{told[0].id or "": turn.now.isoformat() for told in turns}}
+        return {_DATES: [[key, at] for key, at in dates.items()][-_MOST_DATES:]}
 
     def overflow(self, query: Query) -> int:
         """What a batch of `flush_tokens` takes out of the window once it is too long.
@@ -116,7 +123,7 @@ class BufferMemory(Memory):
         limit = self._limit(query)
         turns = None if self.turns is None else max(1, self.turns - 1)
         return gone + window_from(
-            query.messages[gone:],
+            self._dated(query.messages[gone:], query),
             limit_tokens=limit - limit // AHEAD,
             turns=turns,
             seconds=self.seconds,
@@ -126,18 +133,31 @@ class BufferMemory(Memory):
             now=query.now,
         )
 
-    def _window(self, messages: Sequence[BaseMessage], query: Query, *, flushes: bool) -> tuple[Section, int]:
-        limit = self._limit(query)
-        return history_section(
-            messages,
+    def _window(self, messages: Sequence[BaseMessage], query: Query) -> tuple[Section, int]:
+        """The window by this memory's limits.
+
+        Where memories feed on overflow, only they empty it: what they have not taken in stays as long as the budget has room.
+        """
+        limit, is_theirs = self._limit(query), query.overflowed is not None
+        window, start = history_section(
+            self._dated(messages, query),
             memory=self.name,
-            limit_tokens=limit,
-            turns=self.turns,
-            seconds=self.seconds,
-            flush_tokens=self._flush(limit) if flushes else 0,
+            limit_tokens=max(limit, query.history_tokens) if is_theirs else limit,
+            turns=None if is_theirs else self.turns,
+            seconds=None if is_theirs else self.seconds,
+            flush_tokens=0 if is_theirs else self._flush(limit),
             counter=query.counter,
             now=query.now,
         )
+        if self.seconds is None:
+            return window, start
+        own = {message.id: message for message in messages}
+        return replace(window, snippets=tuple(replace(s, message=own[s.memo_id]) for s in window.snippets)), start
+
+    def _dated(self, messages: Sequence[BaseMessage], query: Query) -> Sequence[BaseMessage]:
+        """The messages, the first of each turn with the time when it was remembered, where it does not say its own."""
+        dates = _dates(query.state) if self.seconds is not None else {}
+        return [_stamped(message, dates[message.id]) if message.id in dates else message for message in messages]
 
     def _limit(self, query: Query) -> int:
         return self.tokens if self.tokens is not None else query.history_tokens
@@ -168,6 +188,15 @@ class BufferMemory(Memory):
         ids = tuple(message.id or "" for turn in leaving for message in turn)
         first = next((message.id for message in query.messages if message.id not in ids), None)
         return replace(section, leaving=ids, state={_WINDOW: keys, _BEFORE: first})
+
+
+def _dates(state: Mapping[str, Any]) -> dict[str, str]:
+    return dict(state.get(_DATES, ()))
+
+
+def _stamped(message: BaseMessage, at: str) -> BaseMessage:
+    extra = message.additional_kwargs
+    return message if SAID_AT in extra else message.model_copy(update={"additional_kwargs": {**extra, SAID_AT: at}})
 
 
 def _remembered_turns(messages: Sequence[BaseMessage], last: str | None) -> list[Messages]:

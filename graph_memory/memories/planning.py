@@ -167,6 +167,7 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
     for name in names:
         if names.count(name) > 1:
             raise ConfigurationError(f"two memories are named {name!r}: give each its own, for example name='{name}_2'")
+    _check_promotion(found, names)
     counter = settings.counter
     if not hasattr(counter, "count_message"):
         raise ConfigurationError("counter must be a TokenCounter: wrap a function of texts with counter_from(function)")
@@ -181,6 +182,16 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
             f" ({counter.name})"
         )
     return found
+
+
+def _check_promotion(memories: Sequence[Memory], names: Sequence[str]) -> None:
+    for memory in memories:
+        target = getattr(memory, "promote_to", None)
+        if target is not None and target not in names:
+            raise ConfigurationError(
+                f"memory {memory.name!r} has promote_to={target!r}, but no memory beside it has that name: choose from"
+                f" {', '.join(names)}"
+            )
 
 
 def plan(
@@ -223,6 +234,8 @@ def overflow_of(plan: Plan, memories: Sequence[Memory], settings: Settings) -> i
     """How many of the first messages are to leave the window: as many as the memory says that wants the fewest shown."""
     if plan.overflowed is None:
         return 0
+    if not any(memory.placement == "history" for memory in memories):
+        return len(plan.messages)  # nothing shows a window, so everything that is over has left it
     return max(memory.overflow(plan.query(memory, settings)) for memory in memories)
 
 
