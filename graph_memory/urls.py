@@ -19,7 +19,7 @@ _FORMS = (
 )
 _REDIS = frozenset({"redis", "rediss"})
 _LATER = frozenset({"https"})
-_KNOWN = "sqlite, postgresql, redis, https (Supabase)"
+_KNOWN = "sqlite, postgresql, redis"
 
 
 class Opening(Protocol[T_co]):

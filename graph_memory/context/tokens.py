@@ -19,6 +19,7 @@ from langchain_core.messages import BaseMessage
 from graph_memory.context.counting import CachedCounter
 from graph_memory.context.encodings import encodings_for, is_local, text_counter
 from graph_memory.context.ledger import EMPTY, Ledger, extended
+from graph_memory.errors import ConfigurationError
 from graph_memory.types import TokenCounter
 
 REPLY_TOKENS = 3
@@ -76,7 +77,12 @@ def counter_from(function: Callable[[str], int], *, name: str = "", exact: bool 
         function: tokens of a bare text.
         name: what a person reads; the function's own name when left out.
         exact: whether `function` counts as the provider does.
+
+    Raises:
+        ConfigurationError: it is no function.
     """
+    if not callable(function):
+        raise ConfigurationError(f"counter_from takes a function of a text, got a {type(function).__name__}")
     return CachedCounter(name or getattr(function, "__name__", "custom"), exact, REPLY_TOKENS, function, count_fields)
 
 

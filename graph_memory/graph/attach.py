@@ -27,7 +27,7 @@ from graph_memory.errors import ConfigurationError
 from graph_memory.graph.lineage import lineage_value
 from graph_memory.graph.node import MemoryNode, turn_is_over
 from graph_memory.graph.orchestrator import Mode, check_mode, recall_graph
-from graph_memory.graph.recalling import Desk, channel_of, told
+from graph_memory.graph.recalling import Desk, channel_of, check_desk, told
 from graph_memory.graph.remembering import aremember, cursors, remember
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import (
@@ -112,6 +112,7 @@ def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
     """Everything that can be wrong, before anything is changed."""
     if not isinstance(builder, StateGraph):
         raise ConfigurationError(f"attach takes a StateGraph before compile(), not a {type(builder).__name__}")
+    check_desk(desk)
     node, key = desk.node, desk.messages_key
     if node not in builder.nodes:
         there = ", ".join(repr(name) for name in builder.nodes) or "none"

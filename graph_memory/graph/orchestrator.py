@@ -20,7 +20,7 @@ from langgraph.store.base import BaseStore
 from graph_memory.context.complexity import ComplexityEstimator
 from graph_memory.context.workspaces import Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.recalling import Desk
+from graph_memory.graph.recalling import Desk, check_desk
 from graph_memory.graph.recording import record_sent
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
@@ -75,6 +75,7 @@ def orchestrator(
     policy = workspace_named(workspace) if isinstance(workspace, str) else workspace
     settings = Settings(budget_tokens, reserve_tokens, counter_of(counter, policy), "", agent, policy, estimator)
     desk = Desk(checked(memories, settings), settings, messages_key, store, stats)
+    check_desk(desk)
     return recall_graph(desk, checkpointer=None, mode=mode)
 
 

@@ -15,6 +15,7 @@ from langgraph.config import get_stream_writer
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 
+from graph_memory.errors import ConfigurationError
 from graph_memory.graph.lineage import Lineage, lineage_of, was_sent
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import CONTEXT, MEMORY
@@ -139,6 +140,22 @@ def _is_known(states: Mapping[str, Mapping[str, Any]]) -> bool:
 def channel_of(state: Any) -> Mapping[str, Any]:
     found = state.get(MEMORY) if isinstance(state, Mapping) else getattr(state, MEMORY, None)
     return found or {}
+
+
+def check_desk(desk: Desk) -> None:
+    """Refuses what would fail on every turn only.
+
+    Raises:
+        ConfigurationError: the store, the recorder of statistics or the agent is something else.
+    """
+    if desk.store is not None and not hasattr(desk.store, "batch"):
+        raise ConfigurationError(
+            f"store must be a BaseStore, got a {type(desk.store).__name__}: open one with open_store(url)"
+        )
+    if desk.stats is not None and not isinstance(desk.stats, Stats):
+        raise ConfigurationError("stats must be a recorder: pass an instance, Stats()")
+    if desk.settings.agent is not None and not isinstance(desk.settings.agent, str):
+        raise ConfigurationError(f"agent must be a name, got a {type(desk.settings.agent).__name__}")
 
 
 def told(context: Context) -> Context:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from graph_memory.context.tiers import TIERS, Tier
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories import assembly
+from graph_memory.memories.option_types import check_option_types
 from graph_memory.types import Context, Feeds, Placement, Query, Scope, Section, Snippet, TokenCounter, Turn
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Memory:
     remembers: Remembers = "inline"
 
     def __post_init__(self) -> None:
+        check_option_types(self)
         if self.name in _RESERVED or any(mark in self.name for mark in "|:"):
             raise ConfigurationError(
                 f"a memory cannot be named {self.name!r}: give it a name that is not empty, has no '|' or ':' and is none"

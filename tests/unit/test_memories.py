@@ -347,3 +347,21 @@ def test_wrong_settings_get_one_clear_sentence(mistake: Any, sentence: str) -> N
     """At construction, naming the memory and what to give."""
     with pytest.raises((ConfigurationError, ValueError), match=sentence):
         mistake()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: VectorMemory(episodes=False), "'vector' has episodes=False: give Episodes\\(...\\) or None"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(weights={"speaker": 1}), "give RankingWeights"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(filter="x"), "filter='x': give a mapping or None"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(reranker=3), "reranker=3: give a function"),  # type: ignore[arg-type]
+        (lambda: BufferMemory(turns="3"), "turns='3': give a whole number or None"),  # type: ignore[arg-type]
+        (lambda: BufferMemory(prune="yes"), "prune='yes': give True or False"),  # type: ignore[arg-type]
+        (lambda: BufferMemory(weight="0.6"), "weight='0.6': give a number"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_option_of_another_kind_is_refused_when_the_memory_is_made(make: Any, sentence: str):
+    """Not on every turn, where it would only be seen in the log."""
+    with pytest.raises(ConfigurationError, match=sentence):
+        make()
