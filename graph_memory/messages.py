@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,13 @@ SAID_AT = "said_at"
 
 DERIVED = "derived-"
 """What ids begin with that were derived because a message had none."""
+
+_ERROR = re.compile(
+    r"\A\W*(?:traceback \(most recent call"
+    r"|(?:fatal |internal |http )?[\w.]*(?:error|exception)\b\s*(?:code|status)?\s*(?:[:(\d]|\Z)"
+    r"|(?:the )?request (?:timed out|failed)|rate limit (?:exceeded|reached)|service unavailable|too many requests)",
+    re.IGNORECASE,
+)
 
 _SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool", "system": "System"}
 
@@ -64,6 +72,11 @@ def is_final_answer(message: BaseMessage) -> bool:
 def is_spoken(message: BaseMessage) -> bool:
     """Whether somebody said something: a human's or the assistant's message with text; not tools, not the system."""
     return isinstance(message, HumanMessage | AIMessage) and bool(text_of(message).strip())
+
+
+def is_error_text(text: str) -> bool:
+    """Whether a text is what a program says when it fails: a traceback, or a line that begins with the name of an error."""
+    return bool(_ERROR.match(text))
 
 
 def newest_human(messages: Sequence[BaseMessage]) -> int:

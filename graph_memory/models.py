@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from graph_memory.errors import ConfigurationError, MissingExtraError, ModelError
-from graph_memory.messages import text_of
+from graph_memory.messages import is_error_text, text_of
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -21,10 +21,14 @@ ChatModel: TypeAlias = Union["BaseChatModel", str]
 """A LangChain chat model, or a name that `init_chat_model` knows, such as "openai:gpt-4o-mini"."""
 
 _DECLINED = re.compile(
-    r"\A\W*(?:i(?:\W?m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|as an ai\b"
-    r"|(?:unfortunately, )?i (?:cannot|can\W?t|am unable|am not able))",
+    r"\A\W*(?:i(?:\W?m| am|\W?ll be| will be)?,? (?:really |very |so |deeply )?(?:sorry|afraid|unable|not able|not allowed)\b"
+    r"|(?:my |our |sincere )*(?:sorry|apologies|apologise|apologize)\b(?:[,.:; ]|$)"
+    r"|i apologi[sz]e|i must (?:decline|refuse)|i won\W?t\b|as (?:an ai|a(?: large)? language model)\b"
+    r"|(?:unfortunately,? )?(?:i|we) (?:cannot|can\W?t|could not|couldn\W?t|decline|refuse)\b"
+    r"|(?:es )?tut mir leid|leider kann ich|(?:je suis )?désolé|lo siento|mi dispiace|desculpe)",
     re.IGNORECASE,
 )
+_WORDLESS = re.compile(r"\A(?:[\W_\d]|null|none|nil|undefined|n/a)*\Z", re.IGNORECASE)
 _LONGEST_REFUSAL = 400
 """Characters: a longer text that begins with an apology has something to say after it."""
 
@@ -74,14 +78,18 @@ def answer_text(message: BaseMessage) -> str:
     """What the model said, stripped.
 
     Raises:
-        ModelError: it said nothing, called a tool instead, or declined.
+        ModelError: it said nothing, called a tool instead, declined, or gave the text of an error.
     """
     text = text_of(message).strip()
     if not text:
         called = getattr(message, "tool_calls", None)
         raise ModelError("the model called a tool instead of answering" if called else "the model answered nothing")
+    if _WORDLESS.match(text):
+        raise ModelError("the model answered without a word")
     if len(text) <= _LONGEST_REFUSAL and _DECLINED.match(text):
         raise ModelError("the model declined to answer")
+    if len(text) <= _LONGEST_REFUSAL and is_error_text(text):
+        raise ModelError("the model answered with the text of an error")
     return text
 
 

@@ -25,7 +25,10 @@ Feeds = Literal["turn", "overflow"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose memory it is. Without a `user_id` memory is private to the thread; there is no shared default."""
+    """Whose memory it is. Without a `user_id` memory is private to the thread; there is no shared default.
+
+    An empty id is an id like any other here; in a graph's config it is nobody's.
+    """
 
     user_id: str | None = None
     thread_id: str | None = None

@@ -329,7 +329,7 @@ def test_forgetting_removes_everything_of_one_user_alone(way: str) -> None:
         (lambda: BufferMemory(flush_tokens=-1), "flush_tokens=-1"),
         (lambda: VectorMemory(threshold=2), "threshold 2"),
         (lambda: VectorMemory(limit=0), "limit 0"),
-        (lambda: VectorMemory(limit=1.5), "limit 1.5"),  # type: ignore[arg-type]
+        (lambda: VectorMemory(limit=1.5), "limit=1.5"),  # type: ignore[arg-type]
         (lambda: VectorMemory(placement="history"), "cannot be placed as history"),
         (lambda: VectorMemory(placement="bottom"), "placement 'bottom'"),  # type: ignore[arg-type]
         (lambda: VectorMemory(roles=("user",)), "roles"),

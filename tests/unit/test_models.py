@@ -53,6 +53,15 @@ def asking(model: Any) -> Steps[Any]:
         (AIMessage("I'm sorry, but I can't help with that."), "declined"),
         (AIMessage("I cannot summarise this conversation."), "declined"),
         (AIMessage("As an AI language model, I do not do that."), "declined"),
+        (AIMessage("I'm unable to assist with that request."), "declined"),
+        (AIMessage("Apologies, but I can't."), "declined"),
+        (AIMessage("Es tut mir leid, das kann ich nicht."), "declined"),
+        (AIMessage("Error code: 429 - too many requests"), "an error"),
+        (AIMessage("Error: 503 Service Unavailable"), "an error"),
+        (AIMessage("Traceback (most recent call last): x"), "an error"),
+        (AIMessage("Request timed out."), "an error"),
+        (AIMessage("..."), "without a word"),
+        (AIMessage("null"), "without a word"),
     ],
 )
 def test_what_is_no_answer_is_refused(message: AIMessage, reason: str):
@@ -62,7 +71,8 @@ def test_what_is_no_answer_is_refused(message: AIMessage, reason: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["Ada is sorry that she was late.", "I moved to Paris.", "Sorry, " + "she wrote. " * 60]
+    "text",
+    ["Ada is sorry that she was late.", "I moved to Paris.", "Sorry, " + "she wrote. " * 60, "Errors were fixed."],
 )
 def test_an_answer_that_only_mentions_regret_is_one(text: str):
     """A summary may tell of apologies."""

@@ -12,9 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from graph_memory.context.exchanges import split_exchanges
 from graph_memory.errors import ConfigurationError
 from graph_memory.extract.statements import day_of, spoken_text
-from graph_memory.messages import speaker_of, text_of
-
-_ERROR = re.compile(r"\A\W*(?:[\w.]*(?:error|exception)\b|traceback \(most recent call last\))", re.IGNORECASE)
+from graph_memory.messages import is_error_text, speaker_of, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,4 +167,4 @@ def _is_important(message: BaseMessage) -> bool:
 
 def _is_error(message: BaseMessage) -> bool:
     is_marked = isinstance(message, ToolMessage) and message.status == "error"
-    return is_marked or bool(_ERROR.match(text_of(message)))
+    return is_marked or is_error_text(text_of(message))

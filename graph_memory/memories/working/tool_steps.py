@@ -6,7 +6,6 @@ An error text is never kept: a call that failed says so and no more. Pure.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,10 +16,8 @@ from graph_memory.memories.key_value.shelf import TICK
 from graph_memory.memories.key_value.values import clipped
 from graph_memory.memories.records import memo_id
 from graph_memory.memories.working.items import WorkingStep, end_of
-from graph_memory.messages import said_at, text_of
+from graph_memory.messages import is_error_text, said_at, text_of
 from graph_memory.types import Turn
-
-_ERROR = re.compile(r"\s*(?:traceback \(most recent call|(?:\w*error|exception)\b\s*(?:[:(]|$))", re.IGNORECASE)
 
 
 def steps_of(
@@ -83,4 +80,4 @@ def said_in(messages: Sequence[BaseMessage]) -> list[str]:
 
 
 def _is_error(answer: ToolMessage) -> bool:
-    return answer.status == "error" or bool(_ERROR.match(text_of(answer)))
+    return answer.status == "error" or is_error_text(text_of(answer))
