@@ -14,6 +14,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.runtime import get_runtime
 from langgraph.store.base import Op
 
+from graph_memory.errors import ConfigurationError
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import (
     LINEAGE,
@@ -145,7 +146,7 @@ class _Telling:
         """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
         states: dict[str, Any] = {}
         for told in self.told:
-            outcome = outcomes[told.memory.name]
+            outcome = _checked(outcomes[told.memory.name])
             done = outcome.error is None
             states[told.memory.name] = {
                 **(outcome.value or {} if done else {}),
@@ -209,6 +210,14 @@ def _outcomes(telling: _Telling) -> dict[str, Outcome]:
 
 def _deadlines(desk: Desk) -> dict[str, float | None]:
     return {memory.name: memory.remember_deadline_seconds for memory in desk.memories}
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """The outcome, or a failure where a memory returned what cannot be kept in the thread's state."""
+    if outcome.error is not None or outcome.value is None or isinstance(outcome.value, Mapping):
+        return outcome
+    wrong = ConfigurationError(f"remember returned a {type(outcome.value).__name__}: return a mapping, or None")
+    return replace(outcome, value=None, error=wrong)
 
 
 def _tell_remembered(desk: Desk, told: Told, outcome: Outcome) -> None:

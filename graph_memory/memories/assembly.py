@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from graph_memory.context.merge import merge
 from graph_memory.context.tokens import token_counter
-from graph_memory.errors import BudgetError, GraphMemoryError
+from graph_memory.errors import BudgetError, ConfigurationError, GraphMemoryError
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.planning import Plan, Settings, checked, plan
 from graph_memory.memories.tiering import by_workspace, tiers_of
@@ -70,6 +70,9 @@ def section_of(memory: Memory, outcome: Outcome) -> Section:
     Raises:
         Exception: the memory's error, when it is `required`.
     """
+    if outcome.error is None and not isinstance(outcome.value, Section):
+        wrong = ConfigurationError(f"recall returned a {type(outcome.value).__name__}: return self.section(...)")
+        outcome = replace(outcome, value=None, error=wrong)
     if outcome.error is None:
         section: Section = outcome.value
         return replace(section, elapsed_ms=outcome.elapsed_ms)
@@ -130,7 +133,12 @@ def _merged(
 
 
 def _truncated(memory: Memory, counter: TokenCounter, section: Section, max_tokens: int) -> Section:
-    return memory.truncate(section, max_tokens, counter)
+    try:
+        cut = memory.truncate(section, max_tokens, counter)
+    except Exception as exc:  # noqa: BLE001 - then whole groups go, as for memories that cut nothing (law 7)
+        logger.warning("memory %r could not cut its section: %s", memory.name, type(exc).__name__)
+        return section
+    return cut if isinstance(cut, Section) else section
 
 
 def get_context(

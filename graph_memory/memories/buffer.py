@@ -24,7 +24,7 @@ from graph_memory.memories.archive import Archive, Messages, split_turns, turn_k
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import is_one_turn
 from graph_memory.messages import SAID_AT, newest_human
-from graph_memory.steps import Steps
+from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Placement, Query, Section, Turn
 
 AHEAD = 10
@@ -182,7 +182,8 @@ class BufferMemory(Memory):
     ) -> Steps[Section]:
         """The section, with what leaves the channel and the keys of the archived turns that stay in the window."""
         leaving = _remembered_turns(query.messages, query.settled)
-        yield from archive.ensure(leaving)
+        if leaving:
+            yield StoreOps(archive.puts(leaving))  # as they read now: somebody may have edited one since
         archived = {turn_key(turn) for turn in (*earlier, *leaving)}
         keys = [turn_key(turn) for turn in window if turn_key(turn) in archived]
         ids = tuple(message.id or "" for turn in leaving for message in turn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from graph_memory.types import Query, Scope, TokenCounter
 
 if TYPE_CHECKING:
     from graph_memory.memories.base import Memory
+
+logger = logging.getLogger("graph_memory")
 
 _LINES = 0.9
 """The rest pays for quoting and delimiters."""
@@ -64,8 +67,13 @@ class Settings:
         """How complex the question is; None without a workspace, because then nothing depends on it."""
         if self.workspace is None:
             return None
-        estimate = self.estimator or partial(estimate_complexity, rules=self.workspace.complexity_rules)
-        return estimate(text, turns=turns, needs_retrieval=refers_back(text)).level
+        rules = partial(estimate_complexity, rules=self.workspace.complexity_rules)
+        back = refers_back(text)
+        try:
+            return (self.estimator or rules)(text, turns=turns, needs_retrieval=back).level
+        except Exception as exc:  # noqa: BLE001 - an estimator of the user's own must not fail the call (law 7)
+            logger.warning("the estimator of complexity failed, the workspace's rules serve: %s", type(exc).__name__)
+            return rules(text, turns=turns, needs_retrieval=back).level
 
     def budget_for(self, complexity: Complexity | None) -> int:
         """Tokens of a context for a question of that complexity."""
@@ -236,7 +244,15 @@ def overflow_of(plan: Plan, memories: Sequence[Memory], settings: Settings) -> i
         return 0
     if not any(memory.placement == "history" for memory in memories):
         return len(plan.messages)  # nothing shows a window, so everything that is over has left it
-    return max(memory.overflow(plan.query(memory, settings)) for memory in memories)
+    return max(_overflow(memory, plan.query(memory, settings)) for memory in memories)
+
+
+def _overflow(memory: Memory, query: Query) -> int:
+    try:
+        return memory.overflow(query)
+    except Exception as exc:  # noqa: BLE001 - one memory's bug must not take the others with it (law 7)
+        logger.warning("memory %r could not say what leaves the window: %s", memory.name, type(exc).__name__)
+        return query.overflowed or 0
 
 
 def share_tokens(memory: Memory, memories: Sequence[Memory], settings: Settings) -> int:

@@ -211,7 +211,7 @@ def test_two_writers_lose_nothing(store: BaseStore) -> None:
 
 
 def test_the_profile_is_lines_that_stay_in_place() -> None:
-    """In the order in which they were set, clipped, placed where prompts change rarely, and scored by the question's words."""
+    """In the order in which they were set, clipped, placed where prompts change rarely, and chosen alike whatever is asked (law 8)."""
     clock, store = Clock(), InMemoryStore()
     memory = KeyValueMemory(clock=clock, shown_characters=20)
     for key, value in {"time zone": "CET", "note": "word " * 50, "pet": {"cat": 2}}.items():
@@ -222,8 +222,19 @@ def test_the_profile_is_lines_that_stay_in_place() -> None:
 
     assert [s.text for s in section.snippets] == ["time zone: CET", "note: word word word word…", 'pet: {"cat": 2}']
     assert (section.placement, section.pinned) == ("system", False)
-    assert section.snippets[0].score == 1.0
-    assert section.snippets[1].score == 0.0
+    assert {snippet.score for snippet in section.snippets} == {0.0}
+
+
+def test_a_profile_beside_the_question_is_scored_by_its_words() -> None:
+    """There it changes with every turn anyway."""
+    clock, store = Clock(), InMemoryStore()
+    memory = KeyValueMemory(clock=clock, placement="tail")
+    for key, value in {"time zone": "CET", "note": "word"}.items():
+        memory.set(ADA, key, value, store=store)
+
+    section = run(memory.recall(asked("in which zone am I?", now=clock())), store=store)
+
+    assert sorted(snippet.score for snippet in section.snippets) == [0.0, 1.0]
 
 
 def test_a_filter_selects_by_metadata(store: BaseStore) -> None:

@@ -67,7 +67,9 @@ class KeyValueMemory(KeyedValues):
         found: list[Memo] = []
         for space in (self.namespace,) if self.shows is None else dict.fromkeys(self.shows):
             found += holding((yield from self._shelf(query.scope, space).newest()), query.now)
-        asked = set(terms(query.text)) if query.text.strip() else set()
+        # Above the window the choice must not change with the question (law 8); there the newest values come first.
+        is_steady = self.placement == "system"
+        asked = set(terms(query.text)) if query.text.strip() and not is_steady else set()
         wanted = (query.filter or {}).items()
         fitting = (memo for memo in found if all(memo.metadata.get(key) == value for key, value in wanted))
         return self.section(_snippet(memo, asked) for memo in fitting)
