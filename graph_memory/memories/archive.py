@@ -106,10 +106,12 @@ class Archive:
 
     def append(self, turns: Sequence[Messages]) -> Steps[None]:
         """Archives turns at the end of the thread."""
-        recent = {key[:_SAME_TURN]: key for key in (yield from self.recent())}
-        recent |= {key[:_SAME_TURN]: key for key in map(turn_key, turns)}
+        known = yield from self.recent()
+        recent = {key[:_SAME_TURN]: key for key in [*known, *map(turn_key, turns)]}
         head = {"recent": list(recent.values())[-_RECENT_TURNS:]}
-        yield StoreOps([*self.puts(turns), PutOp(self.where, _HEAD, head, index=False, ttl=self.ttl_minutes)])
+        outgrown = {turn_key(turn[:end]) for turn in turns for end in range(1, len(turn))}.intersection(known)
+        gone = [PutOp(self.where, key, None) for key in sorted(outgrown)]
+        yield StoreOps([*self.puts(turns), *gone, PutOp(self.where, _HEAD, head, index=False, ttl=self.ttl_minutes)])
 
 
 def _holds(item: Item, turn: Messages) -> bool:
