@@ -36,6 +36,7 @@ def shortened(
         cost: tokens of a text.
         lead: the beginning of the text that always stays, such as who speaks.
     """
+    lead = lead if text.startswith(lead) else ""
     body = text[len(lead) :]
     room = int(len(body) * max_tokens / max(1, tokens))
     spans = pieces(body, max(_SHORTEST, min(_LONGEST, room // 3)))
@@ -45,7 +46,7 @@ def shortened(
     while chosen:
         cut = lead + _joined(body, spans, sorted(chosen))
         if (excess := cost(cut) - max_tokens) <= 0:
-            return cut
+            return cut if len(cut) < len(text) else ""
         del chosen[max(0, len(chosen) - max(1, len(chosen) * excess // (2 * max_tokens))) :]
     return ""
 

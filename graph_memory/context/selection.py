@@ -92,6 +92,8 @@ class Offer:
         """Leaves snippets out."""
         for index in indices:
             self.rules[index] = rule
+            if index in self.shorter:
+                self.restore(index)
         self.kept.difference_update(indices)
 
     def shorten(self, index: int, text: str, tokens: int, cost: int) -> None:

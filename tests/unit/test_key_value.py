@@ -211,7 +211,7 @@ def test_two_writers_lose_nothing(store: BaseStore) -> None:
 
 
 def test_the_profile_is_lines_that_stay_in_place() -> None:
-    """In the order in which they were set, clipped, placed where prompts change rarely, chosen alike whatever is asked (law 8)."""
+    """In the order in which they were set, clipped, placed where prompts change rarely, chosen alike whatever is asked."""
     clock, store = Clock(), InMemoryStore()
     memory = KeyValueMemory(clock=clock, shown_characters=20)
     for key, value in {"time zone": "CET", "note": "word " * 50, "pet": {"cat": 2}}.items():

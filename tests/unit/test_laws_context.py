@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from graph_memory.context.merge import merge
+from graph_memory.context.packing import CUT
+from graph_memory.context.render import quoted
 from graph_memory.context.tokens import counter_from
 from graph_memory.context.turns import history_section
 from graph_memory.errors import BudgetError
+from graph_memory.messages import text_of
 from graph_memory.types import Context, Section, TokenCounter
 from tests.strategies import budgets, counters, long_threads, refusals, section_lists, threads
 
@@ -161,7 +164,9 @@ def test_every_line_is_explained(thread, sections, budget, counter):
         for section in context.sections:
             offered = [(s.memo_id, s.text, s.score, dict(s.parts)) for s in section.snippets]
             lines = [line for line in context.lines if line.memory == section.memory]
-            assert [(x.memo_id, x.text, x.score, dict(x.parts)) for x in lines] == offered
+            whole = [s.text if line.rule == CUT else line.text for line, s in zip(lines, section.snippets, strict=True)]
+            assert [(x.memo_id, text, x.score, dict(x.parts)) for x, text in zip(lines, whole, strict=True)] == offered
+            assert all("…" in line.text for line in lines if line.rule == CUT)
 
 
 @given(threads(), section_lists(), budgets(), counters())
@@ -171,10 +176,10 @@ def test_what_is_kept_is_shown_and_what_is_dropped_is_not(thread, sections, budg
     context = assembled(thread, marked, budget, counter)
 
     if context is not None:
-        shown = "\n".join(str(m.content) for m in context.messages)
+        shown = "\n".join(text_of(m) for m in context.messages)
         for line in context.lines:
             if line.memory in {section.memory for section in marked}:
-                assert (line.text.split()[0] in shown) is line.kept
+                assert (quoted(line.text) in shown) is line.kept
 
 
 def _marked(section: Section) -> Section:
