@@ -18,7 +18,8 @@ from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 from graph_memory.errors import GraphMemoryError, StoreError
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.assembly import assemble, reason_of, section_of
-from graph_memory.memories.planning import Plan, Settings, checked, plan
+from graph_memory.memories.checking import checked
+from graph_memory.memories.planning import Plan, Settings, plan
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Request, Steps, StoreOps
 from graph_memory.types import Context, Scope, Section

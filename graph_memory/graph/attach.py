@@ -41,7 +41,8 @@ from graph_memory.graph.state import (
     state_schema,
 )
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import Settings, checked, counter_of
+from graph_memory.memories.checking import checked
+from graph_memory.memories.planning import Settings, counter_of
 from graph_memory.stats import Stats
 from graph_memory.types import Context, TokenCounter
 

@@ -26,7 +26,8 @@ from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
 from graph_memory.memories.assembly import arecall_all, assemble, recall_all
 from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import Plan, Settings, checked, counter_of
+from graph_memory.memories.checking import checked
+from graph_memory.memories.planning import Plan, Settings, counter_of
 from graph_memory.stats import Stats
 from graph_memory.types import Context, Section, TokenCounter
 

@@ -16,7 +16,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.lineage import Lineage, lineage_of, was_sent
+from graph_memory.graph.lineage import LINEAGE, Lineage, lineage_of, was_sent
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import CONTEXT, MEMORY
 from graph_memory.graph.view import seen_by
@@ -36,7 +36,7 @@ class Desk:
     """The memories of one LLM node, with their settings.
 
     Attributes:
-        memories: checked by `assembly.checked`.
+        memories: checked by `checking.checked`.
         settings: budget, counter, node.
         messages_key: the state key that holds the conversation.
         store: used when the graph has none of its own.
@@ -81,7 +81,12 @@ class Desk:
 
     def lineage(self, state: Any, config: RunnableConfig) -> Lineage | None:
         """What of the thread's own past a run may see; None without a checkpointer."""
-        return lineage_of(channel_of(state), self.scope(config), state_messages(state, self.messages_key), config)
+        channel = channel_of(state)
+        is_begun = "root" in (
+            channel.get(LINEAGE) or {}
+        )  # then nobody has to look through a long thread for its beginning
+        messages = [] if is_begun else state_messages(state, self.messages_key)
+        return lineage_of(channel, self.scope(config), messages, config)
 
     def scope(self, config: RunnableConfig) -> Scope:
         """Whose memory the run concerns."""

@@ -18,7 +18,8 @@ from graph_memory.context.merge import merge
 from graph_memory.context.tokens import token_counter
 from graph_memory.errors import BudgetError, ConfigurationError, GraphMemoryError
 from graph_memory.lockstep import Outcome, arun_all, run_all
-from graph_memory.memories.planning import Plan, Settings, checked, plan
+from graph_memory.memories.checking import checked
+from graph_memory.memories.planning import Plan, Settings, plan
 from graph_memory.memories.tiering import by_workspace, tiers_of
 from graph_memory.messages import with_ids
 from graph_memory.steps import AsyncBatches, Batches
