@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.store.base import BaseStore, SearchOp
 from langgraph.types import Command
@@ -90,7 +90,8 @@ class Thread:
         try:
             self._call(value, config)
         except CrashError:
-            mine = self._words(start) | {w for _, handed in self.script.handed for w in _made_since(made, handed)}
+            made_since = {w for _, handed in self.script.handed for w in _made_since(made, handed)}
+            mine = self._words(start) | _pending(start) | made_since
             raise
         else:
             mine = self._words(self._tip())
@@ -225,6 +226,13 @@ class Thread:
         assert not foreign, f"{node} was handed {sorted(foreign)} of an abandoned line"
         if self.fault.left is None and not self.is_breaking:
             assert not known - words, f"{node} was not handed {sorted(known - words)}"
+
+
+def _pending(tip: CheckpointTuple | None) -> set[str]:
+    """The words of what tasks had said after a checkpoint, which a resume does not say again."""
+    writes = tip.pending_writes or [] if tip else []
+    said = [value if isinstance(value, list) else [value] for _, channel, value in writes if channel == "messages"]
+    return words_in(message.content for message in convert_to_messages(itertools.chain(*said)))
 
 
 def _made_since(number: int, handed: Sequence[BaseMessage]) -> set[str]:

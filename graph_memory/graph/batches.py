@@ -98,7 +98,7 @@ def _follows(one: Entry, other: Entry) -> bool:
 def _is_next(one: Position | None, other: Position | None) -> bool:
     if one is None or other is None:
         return one is other
-    if one.is_joint or other.is_joint:
+    if one.part or other.part:
         return False
     return (other.root, other.line, other.head) == (one.root, one.line, one.head.next())
 

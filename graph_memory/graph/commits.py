@@ -2,6 +2,11 @@
 
 The slot's item names the operation that holds it and the keys of its records, so that a re-run of the same operation writes the
 same records again and deletes those that it does not write any more. Where another operation holds the slot, nothing is written.
+
+A store that takes claims is asked for the slot by writing alone: every try claims it under a name of its own, and only one that
+is refused reads who holds it: an earlier try of its operation, which it then goes on for, or another operation. What is read
+beforehand is the slot of the head itself. Where that is gone, the user was forgotten, and with it what forks are told by: whoever
+goes on from there does so on a branch of its own. Other stores are asked for the slot before it is put, which is best effort.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 from langgraph.store.base import GetOp, Item, Op, PutOp
 
@@ -19,6 +25,9 @@ from graph_memory.stores.claims import HOLDER, ClaimOp
 
 Key = tuple[tuple[str, ...], str]
 
+_OF_TRY = 8
+"""Hexadecimal digits of what tells tries of one operation apart."""
+
 
 def slot_key(line: str, head: Head) -> str:
     """Key of the slot of a line's newest commit."""
@@ -26,7 +35,7 @@ def slot_key(line: str, head: Head) -> str:
 
 
 class ForkedError(ConflictError):
-    """The slot is held by another operation: this run is a fork, and has to commit on a branch of its own."""
+    """The slot is held by another operation, or the head's own is gone: this run has to commit on a branch of its own."""
 
 
 @dataclass
@@ -41,10 +50,9 @@ class Commit:
         operation: its id.
         place: namespace of the thread's slots.
         is_retold: whether some of it may be in the store under an earlier commit, which it then keeps.
-        is_joint: whether others of the same operation may write beside it (tasks sent by `Send`): then nothing of theirs is
-            deleted.
-        part: tells what a joint commit writes from what the others do; without it nothing is deleted.
-        is_forked: whether the slot was found to be another's.
+        is_late: whether a worker writes it, in a place where it alone takes slots.
+        part: tells what a task that was sent writes from what others of the same operation do beside it; "" when nobody does.
+        is_forked: whether the slot was found to be another's, or the head's to be gone.
         is_taken: whether the slot is this operation's.
         keys: namespace and key of what was written.
     """
@@ -56,19 +64,33 @@ class Commit:
     operation: str
     place: tuple[str, ...]
     is_retold: bool = False
-    is_joint: bool = False
+    is_late: bool = False
     part: str = ""
     is_forked: bool = False
     is_taken: bool = False
     keys: set[Key] = field(default_factory=set)
+    _holder: str = ""
     _is_known: bool = False
     _earlier: set[Key] = field(default_factory=set)
     _outside: set[Key] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        own = "" if self.part or self.is_late else f"/{uuid4().hex[:_OF_TRY]}"
+        self._holder = f"{self.operation}{own}"
 
     @property
     def slot(self) -> str:
         """Key of the slot."""
         return slot_key(self.line, self.head.next())
+
+    @property
+    def listed(self) -> str:
+        """Key of the item that lists what was written: the slot, or in a commit with parts an item beside it."""
+        return f"{self.slot}|{self.part}" if self.part else self.slot
+
+    def holds(self, item: Item | None) -> bool:
+        """Whether an item under one of its keys is of a try of the same operation."""
+        return item is not None and str(item.value.get(HOLDER)).partition("/")[0] == self.operation
 
     def exchange(
         self, ops: Sequence[Op], takes_claims: bool, sees: Callable[[Mapping[str, Any]], bool]
@@ -81,38 +103,33 @@ class Commit:
             sees: whether a record of an origin belongs to the past.
 
         Raises:
-            ForkedError: another operation holds the slot; nothing of `ops` was written.
+            ForkedError: another operation holds the slot, or the head's own is gone; nothing of `ops` was written.
         """
         if self.is_forked:
             raise ForkedError(_HELD)
         writes = [op for op in ops if isinstance(op, PutOp) and self._is_own(op)]
-        before = dict[Key, Item]()
-        if writes and not self._is_known:
-            self._know((yield self._look()))  # nobody has read anything yet that this could have travelled with
+        before, look = dict[Key, Item](), self._look(takes_claims)
+        if writes and look:
+            self._know(look, (yield look))  # nobody has read anything yet that this could have travelled with
+            look = []
         if writes and self.is_retold:
             found = yield [GetOp(op.namespace, op.key, refresh_ttl=False) for op in writes]
             before = {
                 (item.namespace, item.key): item for item in found if item is not None and self._keeps(item, sees)
             }
         sent = [self._marked(op, before) for op in ops]
-        beside: list[Any] = [] if self._is_known else self._look()
+        self.keys |= {(op.namespace, op.key) for op in writes}
         if writes:
-            self.keys |= {(op.namespace, op.key) for op in writes}
-            beside += self._take(takes_claims)
-        try:
-            results = yield [*sent, *beside]
-        except ConflictError as exc:
-            self.is_forked = True
-            raise ForkedError(_HELD) from exc
-        self.is_taken = self.is_taken or bool(writes)
-        if not self._is_known:
-            self._know(results[len(ops) :])
+            results = yield from self._written(sent, takes_claims)
+        else:
+            results = yield [*sent, *look]
+            self._know(look, results[len(ops) :])
         self._note_outside(results[: len(ops)])
         return results[: len(ops)]
 
     def leftover(self) -> list[Op]:
         """What deletes the records of an earlier try that were not written again."""
-        gone = set() if self.is_joint and not self.part else self._earlier - self.keys
+        gone = self._earlier - self.keys
         if not gone:
             return []
         self._earlier = set()
@@ -124,31 +141,58 @@ class Commit:
             self, head=self.head.forked(self.operation), is_forked=False, keys=set(), _is_known=False, _earlier=set()
         )
 
-    @property
-    def _slots(self) -> list[str]:
-        """Keys of the slot and, in a joint commit, of the list of what this part of it wrote."""
-        return [self.slot, f"{self.slot}|{self.part}"] if self.part else [self.slot]
+    def _look(self, takes_claims: bool) -> list[GetOp]:
+        """What has to be read before anything is written."""
+        if self._is_known:
+            return []
+        is_claimed = takes_claims and not self.is_late
+        before = [slot_key(self.line, self.head)] if self.head.commit else []
+        keys = dict.fromkeys([*(before if is_claimed else [self.slot]), *([self.listed] if self.part else [])])
+        return [GetOp(self.place, key, refresh_ttl=False) for key in keys]
 
-    def _look(self) -> list[Any]:
-        return [GetOp(self.place, key, refresh_ttl=False) for key in self._slots]
-
-    def _know(self, slots: Sequence[Item | None]) -> None:
+    def _know(self, look: Sequence[GetOp], found: Sequence[Item | None]) -> None:
         self._is_known = True
-        if any(slot is not None and slot.value.get(HOLDER) != self.operation for slot in slots[:1]):
-            self.is_forked = True
-            raise ForkedError(_HELD)
-        mine = slots[len(self._slots) - 1]
-        if mine is not None and mine.value.get(HOLDER) == self.operation:
-            self._earlier = {(tuple(where), key) for where, key in mine.value["keys"]}
+        there = {op.key: item for op, item in zip(look, found, strict=True)}
+        if slot_key(self.line, self.head) in there and there[slot_key(self.line, self.head)] is None:
+            raise self._forked()
+        if (taken := there.get(self.slot)) is not None and not self.holds(taken):
+            raise self._forked()
+        self._go_on_for(there.get(self.listed))
+
+    def _go_on_for(self, earlier: Item | None) -> None:
+        """Keeps in mind what an earlier try of the same operation wrote."""
+        if earlier is not None and self.holds(earlier):
+            self._holder = earlier.value[HOLDER]
+            self._earlier = {(tuple(where), key) for where, key in earlier.value["keys"]}
+
+    def _written(self, sent: list[Any], takes_claims: bool) -> Generator[list[Any], list[Any], list[Any]]:
+        try:
+            results = yield [*sent, *self._take(takes_claims)]
+        except ConflictError as exc:
+            [slot] = yield [GetOp(self.place, self.slot, refresh_ttl=False)]
+            if self.is_taken or not self.holds(slot):
+                raise self._forked() from exc
+            self._go_on_for(slot)
+            results = yield from self._again(sent)
+        self.is_taken = True
+        return results
+
+    def _again(self, sent: list[Any]) -> Generator[list[Any], list[Any], list[Any]]:
+        try:
+            return (yield [*sent, *self._take(takes_claims=True)])
+        except ConflictError as exc:
+            raise self._forked() from exc
+
+    def _forked(self) -> ForkedError:
+        self.is_forked = True
+        return ForkedError(_HELD)
 
     def _take(self, takes_claims: bool) -> list[Any]:
         keys = [[list(where), key] for where, key in sorted(self.keys | self._earlier)]
-        held, mine = {HOLDER: self.operation, "keys": [] if self.part else keys}, self._slots[1:]
+        held = {HOLDER: self._holder, "keys": [] if self.part else keys}
         slot: Any = PutOp(self.place, self.slot, held, index=False)
-        return [
-            ClaimOp(self.place, self.slot, held) if takes_claims else slot,
-            *(PutOp(self.place, key, {HOLDER: self.operation, "keys": keys}, index=False) for key in mine),
-        ]
+        mine = PutOp(self.place, self.listed, {HOLDER: self._holder, "keys": keys}, index=False)
+        return [ClaimOp(self.place, self.slot, held) if takes_claims else slot, *([mine] if self.part else [])]
 
     def _is_own(self, op: PutOp) -> bool:
         """Whether it puts a new record of this thread, and not one that was read and has its place, or needs none."""
@@ -190,4 +234,4 @@ class Commit:
         return origin.get("root") == self.root and origin.get("branch") is not None and sees(origin)
 
 
-_HELD = "the commit's slot is held by another operation"
+_HELD = "the commit's slot is held by another operation, or the one before it is gone"

@@ -21,7 +21,6 @@ from graph_memory.graph.leases import Lease
 from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps
-from graph_memory.stores.claims import HOLDER
 
 _LONGEST_WAIT = 10
 """An exchange that never rests is processed after so many times `debounce_seconds`."""
@@ -125,12 +124,10 @@ def _stale(commit: Commit, puts: Sequence[Any]) -> Steps[list[PutOp]]:
     A memory that writes nothing knows by itself that it has taken the turn in: its records stay.
     """
     written = commit.keys | {(op.namespace, op.key) for op in puts}
-    key = f"{commit.slot}|{commit.part}" if commit.part else commit.slot
-    [slot] = yield StoreOps([GetOp(commit.place, key, refresh_ttl=False)])
-    is_shared = commit.is_joint and not commit.part
-    if slot is None or not written or is_shared or slot.value.get(HOLDER) != commit.operation:
+    [listed] = yield StoreOps([GetOp(commit.place, commit.listed, refresh_ttl=False)])
+    if listed is None or not written or not commit.holds(listed):
         return []
-    earlier = {(tuple(where), key) for where, key in slot.value["keys"]}
+    earlier = {(tuple(where), key) for where, key in listed.value["keys"]}
     return [PutOp(where, key, None) for where, key in sorted(earlier - written)]
 
 

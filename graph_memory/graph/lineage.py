@@ -164,9 +164,17 @@ def operation_id(config: RunnableConfig, line: str) -> str:
     return _digest(str(configurable.get("thread_id")), str(root), places, line)
 
 
-def task_id(config: RunnableConfig) -> str:
-    """What tells a task from the others that were sent beside it; a retry or a resume of it keeps it."""
-    return _digest(*_places(config))
+def task_id(config: RunnableConfig, turn_id: str) -> str:
+    """What tells a task from the others that were sent beside it; a retry, a resume or another try of its subgraph keeps it.
+
+    Of the root graph's task, whose id comes from the root checkpoint, and of the node's own path, which counts what was sent.
+    The ids between them are new whenever a subgraph starts over. Tasks that were sent there, two subgraphs deep or more, are
+    told apart by the turn that they work on.
+    """
+    first, *inner = _places(config) or [""]
+    names = [place.split(":")[0] for place in inner]
+    path = str((config.get("metadata") or {}).get("langgraph_path"))
+    return _digest(first, *names, path, turn_id if len(inner) > 1 else "")
 
 
 def _places(config: RunnableConfig) -> list[str]:

@@ -82,7 +82,7 @@ class Entry:
             operation=it.operation,
             place=(*lineage, label("root", it.root), label("memory", self.memory)),
             is_retold=it.is_retold,
-            is_joint=it.is_joint,
+            is_late=True,
             part=it.part,
         )
 

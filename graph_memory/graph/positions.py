@@ -9,7 +9,7 @@ from typing import Any
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import Head, Lineage
 
-_PLAIN = ("root", "line", "operation", "is_retold", "is_joint", "part")
+_PLAIN = ("root", "line", "operation", "is_retold", "part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Position:
     """Where in its thread's lineage a turn was committed: what the records that are made of it later are marked with.
 
     Attributes:
-        root, line, head, operation, is_retold, is_joint, part: as in `Commit`.
+        root, line, head, operation, is_retold, part: as in `Commit`.
         heads: all heads of the thread before that commit.
     """
 
@@ -27,7 +27,6 @@ class Position:
     operation: str
     heads: Mapping[str, Head] = field(default_factory=dict)
     is_retold: bool = False
-    is_joint: bool = False
     part: str = ""
 
     @classmethod
@@ -40,7 +39,6 @@ class Position:
             operation=commit.operation,
             heads=lineage.heads,
             is_retold=commit.is_retold,
-            is_joint=commit.is_joint,
             part=commit.part,
         )
 

@@ -187,8 +187,7 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
         operation=operation_id(config, line),
         place=(*namespace(made.scope, "@lineage"), label("root", lineage.root)),
         is_retold=any(one.is_again for one in told) or line in lineage.asides or lineage.shares(line),
-        is_joint=aside,
-        part=task_id(config) if aside else "",
+        part=task_id(config, made.turn_id) if aside else "",
     )
     return _Telling(desk, told, LineageView(store, lineage, commit), lineage, commit, aside, version)
 

@@ -153,8 +153,8 @@ def test_a_joint_commit_deletes_its_own_part_alone() -> None:
     """Tasks that were sent write beside each other under one operation."""
     store = InMemoryStore()
     for part, key in (("x", "1"), ("y", "2")):
-        LineageView(store, Lineage("r"), commit(is_joint=True, part=part)).batch([new(key, key)])
-    again = commit(is_joint=True, part="x")
+        LineageView(store, Lineage("r"), commit(part=part)).batch([new(key, key)])
+    again = commit(part="x")
     view = LineageView(store, Lineage("r"), again)
 
     view.batch([new("3", "three")])
