@@ -10,6 +10,7 @@ empty labels.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.types import Scope
@@ -34,6 +35,11 @@ def name_of(label: str) -> str:
     escaped = label.partition(":")[2].removesuffix(":")
     raw = re.sub(rb"=([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), escaped.encode())
     return raw.decode("utf-8", "surrogatepass")
+
+
+def ids_in(namespace: Iterable[str], kind: str) -> list[str]:
+    """The ids of a namespace's labels of one kind, such as "thread"."""
+    return [name_of(one) for one in namespace if one.startswith(f"{kind}:")]
 
 
 def owner(scope: Scope) -> str:

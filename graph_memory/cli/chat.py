@@ -138,7 +138,7 @@ class Chat:
 
     def _forget(self, _: str) -> None:
         user = self.settings.user
-        what = amount(count_of(self.memory.store, user), len(list(threads_of(self.memory, user))))
+        what = amount(count_of(self.memory.store, user), len(threads_of(self.memory, user)))
         if _asked(f"Delete {what} of {user} for good? [y/N] ").strip().lower() in ("y", "yes"):
             forget_all(self.memory, user)
             self.last = None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
 from langgraph.store.base import SearchOp
 
-from graph_memory.cli.settings import Settings, thread_prefix
+from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console
 from graph_memory.lifecycle import forget as forget_store
+from graph_memory.lifecycle import user_threads
 from graph_memory.namespaces import user_prefix
 from graph_memory.steps import Steps, StoreOps, run
 
@@ -29,7 +29,7 @@ def forget(settings: Settings, *, confirmed: bool) -> None:
         StoreError: the memory cannot be used.
     """
     with settings.open() as memory:
-        count, threads = run(counting(settings.user), store=memory.store), list(threads_of(memory, settings.user))
+        count, threads = run(counting(settings.user), store=memory.store), threads_of(memory, settings.user)
         if not count and not threads:
             console().print(f"nothing is remembered of {settings.user}")
             return
@@ -42,15 +42,12 @@ def forget(settings: Settings, *, confirmed: bool) -> None:
 
 def forget_all(memory: Memory, user: str) -> None:
     """Deletes a user's memos, archives and threads."""
-    forget_store(memory.store, user)
-    for thread in list(threads_of(memory, user)):
-        memory.checkpointer.delete_thread(thread)
+    forget_store(memory.store, user, checkpointer=memory.checkpointer)
 
 
-def threads_of(memory: Memory, user: str) -> Iterator[str]:
-    """The ids of the threads that this command line keeps for a user."""
-    ids = (found.config["configurable"]["thread_id"] for found in memory.checkpointer.list(None))
-    yield from sorted({thread for thread in ids if thread.startswith(thread_prefix(user))})
+def threads_of(memory: Memory, user: str) -> list[str]:
+    """The ids of a user's threads."""
+    return user_threads(memory.store, user, memory.checkpointer)
 
 
 def counting(user: str) -> Steps[int]:

@@ -1,7 +1,8 @@
 """One commit of a line: its records marked with their place, and its slot taken in the batch that writes them.
 
-The slot's item names the operation that holds it and the keys of its records, so that a re-run of the same operation writes the
-same records again and deletes those that it does not write any more. Where another operation holds the slot, nothing is written.
+The slot's item names the operation that holds it, the thread and the keys of its records, so that a re-run of the same operation
+writes the same records again and deletes those that it does not write any more. Where another operation holds the slot, nothing is
+written.
 
 A store that takes claims is asked for the slot by writing alone: every try claims it under a name of its own, and only one that
 is refused reads who holds it: an earlier try of its operation, which it then goes on for, or another operation. What is read
@@ -24,6 +25,9 @@ from graph_memory.memories.followers import FOLLOWER, origin_of
 from graph_memory.stores.claims import HOLDER, ClaimOp
 
 Key = tuple[tuple[str, ...], str]
+
+THREAD = "thread"
+"""Key of a slot's value that names the thread, whose checkpoints go with its user."""
 
 _OF_TRY = 8
 """Hexadecimal digits of what tells tries of one operation apart."""
@@ -189,7 +193,7 @@ class Commit:
 
     def _take(self, takes_claims: bool) -> list[Any]:
         keys = [[list(where), key] for where, key in sorted(self.keys | self._earlier)]
-        held = {HOLDER: self._holder, "keys": [] if self.part else keys}
+        held = {HOLDER: self._holder, THREAD: self.thread, "keys": [] if self.part else keys}
         slot: Any = PutOp(self.place, self.slot, held, index=False)
         mine = PutOp(self.place, self.listed, {HOLDER: self._holder, "keys": keys}, index=False)
         return [ClaimOp(self.place, self.slot, held) if takes_claims else slot, *([mine] if self.part else [])]

@@ -6,7 +6,7 @@ from graph_memory.lifecycle.accesses import access_node, acount_accesses, count_
 from graph_memory.lifecycle.consolidation import aconsolidate, consolidate
 from graph_memory.lifecycle.counting import UserStatistics, astatistics, statistics
 from graph_memory.lifecycle.exporting import aexport_user, export_user
-from graph_memory.lifecycle.forgetting import aforget, forget
+from graph_memory.lifecycle.forgetting import aforget, auser_threads, forget, user_threads
 from graph_memory.lifecycle.importing import aimport_user, import_user
 from graph_memory.lifecycle.parts import amove_tiers, aprune, move_tiers, prune
 from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules
@@ -26,6 +26,7 @@ __all__ = [
     "amove_tiers",
     "aprune",
     "astatistics",
+    "auser_threads",
     "consolidate",
     "consolidate_every",
     "consolidation_node",
@@ -36,4 +37,5 @@ __all__ = [
     "move_tiers",
     "prune",
     "statistics",
+    "user_threads",
 ]
