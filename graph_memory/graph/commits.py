@@ -1,8 +1,8 @@
 """One commit of a line: its records marked with their place, and its slot taken in the batch that writes them.
 
-The slot's item names the operation that holds it, the thread and the keys of its records. So a re-run of the same operation writes
-the same records again, and deletes those that it does not write any more. Where another operation holds the slot, nothing is
-written.
+The slot's item names the operation that holds it, the thread and the keys of its records. So a re-run of the same operation
+writes the same records again, and deletes those that it does not write any more. Where another operation holds the slot, nothing
+is written.
 
 A store that takes claims is asked for the slot by writing alone: every try claims it under a name of its own, and only one that
 is refused reads who holds it: an earlier try of its operation, which it then goes on for, or another operation. What is read
