@@ -14,14 +14,14 @@ from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.store.base import BaseStore, SearchOp
 from langgraph.types import Command
 
-from graph_memory import Scope
+from graph_memory import EntityFact, Scope
 from graph_memory.graph.lineage import LINEAGE, lineage_of
 from graph_memory.graph.state import MEMORY
 from graph_memory.graph.view import seen_by
 from graph_memory.memories.archive import split_turns
 from graph_memory.namespaces import namespace
 from tests.lineage_faults import CrashError, DiskError, Fuse, FusedSaver, FusedStore
-from tests.lineage_graphs import Script, Shape, number_of, word
+from tests.lineage_graphs import BOARD, ENTITIES, PROFILE, Script, Shape, number_of, question, word
 
 USER = "ada"
 
@@ -120,7 +120,7 @@ class Thread:
             self._run(Command(resume=dict.fromkeys(asked, "yes")) if asked else None)
 
     def _said(self) -> Any:
-        return {"messages": [("user", f"question {word()} about everything")]}
+        return {"messages": [("user", question(at_home=self.shape.has_all))]}
 
     def _state(self) -> Any:
         return self.graph.get_state(self.config())
@@ -188,13 +188,21 @@ class Thread:
         first = next((i for i, m in enumerate(messages) if m.additional_kwargs.get("by") == node), 0)
         return max((i for i, m in enumerate(messages[:first]) if m.type == "human"), default=0)
 
-    def seen(self, tip: CheckpointTuple | None, agent: str | None = None) -> list[str]:
-        """The texts of the memos that a line sees."""
+    def scope(self, agent: str | None = None) -> Scope:
+        """Of this thread."""
+        return Scope(user_id=USER, thread_id=self.thread, agent=agent)
+
+    def view(self, tip: CheckpointTuple | None, scope: Scope) -> Any:
+        """The store as a line sees it."""
         values = tip.checkpoint["channel_values"] if tip else {}
-        scope = Scope(user_id=USER, thread_id=self.thread, agent=agent)
         config: Any = {"configurable": {"__pregel_checkpointer": self.saver}}
         lineage = lineage_of(values.get(MEMORY, {}), scope, values.get("messages", []), config)
-        [items] = seen_by(lineage, self.store).batch([SearchOp(namespace(scope, "vector"), limit=10_000)])
+        return seen_by(lineage, self.store)
+
+    def seen(self, tip: CheckpointTuple | None, agent: str | None = None) -> list[str]:
+        """The texts of the memos that a line sees."""
+        scope = self.scope(agent)
+        [items] = self.view(tip, scope).batch([SearchOp(namespace(scope, "vector"), limit=10_000)])
         texts = [item.value["text"] for item in items]
         return [text for text in texts if not self.orphans & words_in([text])]
 
@@ -217,6 +225,33 @@ class Thread:
             assert not missing, f"{node} misses {missing}"
             assert sorted(set(seen)) == sorted(seen), f"{node} has doubles: {sorted(seen)}"
             assert set(seen) <= {*must, *may}, f"{node} sees {set(seen) - {*must, *may}} of other lines"
+            if self.shape.has_all:
+                self._check_rest(tip, [text for text in must if text in seen], words_in([*must, *may]))
+
+    def _check_rest(self, tip: CheckpointTuple, told: Sequence[str], mine: set[str]) -> None:
+        """What the memories know that make something of what is said.
+
+        Args:
+            tip: the line's end.
+            told: what memory took in of the line.
+            mine: all words of the line.
+        """
+        scope, said = self.scope(), self.said(tip).values()
+        view, mine = self.view(tip, scope), mine | self.orphans | words_in(m.content for m in said)
+        newest = PROFILE.get(scope, "newest", store=view)
+        homes = [fact for fact in self._facts(scope, view) if fact.slot == "home"]
+        found = {w for step in BOARD.read(scope, store=view).steps for w in words_in([step.result])}
+        stray = {w for w in (newest, *map(_home, homes), *found) if w is not None} - mine
+        assert not stray, f"{sorted(stray)} of other lines is known"
+        asked = [number_of(str(m.content)) for m in said if m.type == "human" and m.content in told]
+        since = {w for w in mine if int(w[1:]) >= asked[-1]} if asked else set()
+        assert newest in since or not since, f"{newest} is taken for the newest of {sorted(since)}"
+        current = [_home(fact) for fact in homes if fact.is_current]
+        assert len(current) <= 1, f"all of {current} are current"
+
+    def _facts(self, scope: Scope, view: Any) -> Sequence[EntityFact]:
+        user = ENTITIES.entity(scope, "User", store=view)
+        return user.facts if user is not None else ()
 
     def _check_handed(self, node: str, handed: Sequence[BaseMessage], mine: set[str], known: set[str]) -> None:
         """A node is handed all that its line knew, and nothing of another line."""
@@ -233,6 +268,11 @@ def _pending(tip: CheckpointTuple | None) -> set[str]:
     writes = tip.pending_writes or [] if tip else []
     said = [value if isinstance(value, list) else [value] for _, channel, value in writes if channel == "messages"]
     return words_in(message.content for message in convert_to_messages(itertools.chain(*said)))
+
+
+def _home(fact: EntityFact) -> str:
+    """The word that a home was made of."""
+    return "w" + fact.value.removeprefix("Westport")
 
 
 def _made_since(number: int, handed: Sequence[BaseMessage]) -> set[str]:

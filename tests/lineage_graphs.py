@@ -14,7 +14,17 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 
-from graph_memory import BufferMemory, MemoryState, VectorMemory, attach
+from graph_memory import (
+    BufferMemory,
+    EntityMemory,
+    KeyValueMemory,
+    Memory,
+    MemoryState,
+    SummaryMemory,
+    VectorMemory,
+    WorkingMemory,
+    attach,
+)
 
 Builder = StateGraph[Any, Any, Any, Any]
 NUMBERS = itertools.count()
@@ -97,7 +107,7 @@ def _tool_call(n: int) -> Any:
     return {"name": "look", "args": {}, "id": f"call-{n}", "type": "tool_call"}
 
 
-def memories(**options: Any) -> list[Any]:
+def conversation(**options: Any) -> list[Memory]:
     """A window and a search, with no deadline: a crash must reach the caller, not a thread that is waited for."""
     return [
         BufferMemory(**{"turns": 2, "deadline_seconds": None, "remember_deadline_seconds": None, **options}),
@@ -105,9 +115,27 @@ def memories(**options: Any) -> list[Any]:
     ]
 
 
+PROFILE = KeyValueMemory(
+    extract=lambda text: [("newest", text.split()[1])], deadline_seconds=None, remember_deadline_seconds=None
+)
+"""Knows the word of the newest question."""
+
+ENTITIES = EntityMemory(deadline_seconds=None, remember_deadline_seconds=None)
+"""Knows where the user lives, and lived."""
+
+BOARD = WorkingMemory(shared=True, max_steps=1000, deadline_seconds=None, remember_deadline_seconds=None)
+"""Knows what the tools found."""
+
+
+def question(*, at_home: bool) -> str:
+    """What the user says; with where they live now, which changes every time."""
+    said = word()
+    return f"question {said} about everything" + (f" today. I live in Westport{said[1:]}." if at_home else "")
+
+
 def remembering(builder: Builder, node: str, *, agent: str | None = None, **options: Any) -> None:
     """`attach` as all of these graphs do it."""
-    attach(builder, node, memories(**options), budget_tokens=20_000, agent=agent)
+    attach(builder, node, conversation(**options), budget_tokens=20_000, agent=agent)
 
 
 def plain(script: Script, **options: Any) -> Builder:
@@ -125,7 +153,7 @@ def pruning(script: Script) -> Builder:
     return plain(script, turns=4, prune=True)
 
 
-def tools(script: Script) -> Builder:
+def tools(script: Script, memories: Sequence[Memory] | None = None) -> Builder:
     """An assistant that calls tools before it answers."""
 
     def look(state: Any) -> dict[str, Any]:
@@ -141,8 +169,14 @@ def tools(script: Script) -> Builder:
     builder.add_edge(START, MAIN)
     builder.add_conditional_edges(MAIN, route, ["look", END])
     builder.add_edge("look", MAIN)
-    remembering(builder, MAIN)
+    attach(builder, MAIN, memories or conversation(), budget_tokens=20_000)
     return builder
+
+
+def everything(script: Script) -> Builder:
+    """`tools`, with all six memories."""
+    summary = SummaryMemory(threshold_tokens=200, deadline_seconds=None, remember_deadline_seconds=None)
+    return tools(script, [*conversation(turns=None), summary, BOARD, PROFILE, ENTITIES])
 
 
 def parallel(script: Script) -> Builder:
@@ -245,6 +279,7 @@ class Shape:
         archives: whether the window is read from the archive, which has room for one version of a turn: then nothing is forked in
             the middle of one.
         sends: whether tasks are sent; then a thread is copied between its turns only.
+        has_all: whether all six memories are there, so that what they know is checked too.
     """
 
     build: Callable[[Script], Builder]
@@ -253,6 +288,7 @@ class Shape:
     forgetful: tuple[str, ...] = ()
     archives: bool = False
     sends: bool = False
+    has_all: bool = False
 
     @property
     def name(self) -> str:
@@ -269,4 +305,5 @@ SHAPES = (
     Shape(sub_agent, ((None, MAIN), ("helper", "helper"))),
     Shape(hand_off, ((None, MAIN), ("helper", "helper")), forgetful=("helper",)),
     Shape(fan_out, ((None, MAIN), ("worker", "worker")), forgetful=("worker",), sends=True),
+    Shape(everything, most_tools=2, has_all=True),
 )
