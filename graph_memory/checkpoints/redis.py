@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -22,6 +21,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from graph_memory.blocks import Block
 from graph_memory.checkpoints import _redis_steps as steps
 from graph_memory.checkpoints._redis_codec import At, Codec
 from graph_memory.checkpoints._redis_steps import Threads
@@ -31,7 +31,7 @@ from graph_memory.redis_client import MOST_CONNECTIONS, Server
 _MOST_SECONDS = 1e10
 
 
-class RedisSaver(BaseCheckpointSaver[str]):
+class RedisSaver(Block, BaseCheckpointSaver[str]):
     """A checkpointer in Redis 6.2 or newer, or Valkey, for graphs that are invoked and graphs that are awaited.
 
     It connects on first use, or at the start of a `with` or `async with` block, which also closes it. Every method is one round
@@ -233,23 +233,11 @@ class RedisSaver(BaseCheckpointSaver[str]):
         """Closes the connections of the running event loop too."""
         await self._server.aclose()
 
-    def __enter__(self) -> Self:
+    def _open(self) -> None:
         self._server.open()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
+    async def _aopen(self) -> None:
         await self._server.aopen()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _texts(ids: Sequence[str]) -> Sequence[str]:

@@ -9,32 +9,30 @@ Texts that are written with an embedder cost one more, before: the server says w
 
 from __future__ import annotations
 
-import asyncio
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any
 
-from langgraph.store.base import BaseStore, Op, PutOp, Result, TTLConfig
+from langgraph.store.base import Result, TTLConfig
 from psycopg.sql import SQL, Identifier
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.errors import ConfigurationError
 from graph_memory.postgres_servers import checked
 from graph_memory.stores import migrations
-from graph_memory.stores._embedding import Embedder, Vector, Vectorizer, size_mismatch
+from graph_memory.stores._base import BackEnd, Known, Vectors
+from graph_memory.stores._embedding import Embedder, size_mismatch
 from graph_memory.stores._index import digest
-from graph_memory.stores._options import paths, positive
-from graph_memory.stores._plan import Plan, plan
+from graph_memory.stores._options import positive
+from graph_memory.stores._plan import Plan
 from graph_memory.stores._postgres_plan import Batch, to_text, written
 from graph_memory.stores._postgres_pools import Pools, Rows, Statement
 
-Vectors = dict[str, Vector]
 _SWEEP = 1000  # expired items per transaction
 _MOST_USER = 500  # characters
 
 
-class PostgresStore(BaseStore):
+class PostgresStore(BackEnd):
     """A `BaseStore` in a Postgres database that `graph-memory migrate` has prepared.
 
     It connects at the start of a `with` or `async with` block, which also closes it, or on first use.
@@ -57,9 +55,6 @@ class PostgresStore(BaseStore):
         ConfigurationError: an argument is wrong.
     """
 
-    supports_ttl = True
-    takes_claims = True
-
     def __init__(
         self,
         url: str,
@@ -73,11 +68,8 @@ class PostgresStore(BaseStore):
         pool_size: int = 10,
         weights: FusionWeights | None = None,
     ) -> None:
-        self.ttl_config = ttl
+        super().__init__(embed=embed, dims=dims, fields=fields, ttl=ttl)
         self._user = None if user is None else _user(user)
-        self._fields = paths(fields)
-        self._dims = None if dims is None else int(positive("dims", dims))
-        self._vectorizer = None if embed is None else Vectorizer(embed, self._dims)
         self._weights = weights or FusionWeights()
         self._pools = Pools(
             checked(url),
@@ -85,72 +77,6 @@ class PostgresStore(BaseStore):
             timeout_seconds=positive("timeout_seconds", timeout_seconds),
         )
         self._close = weakref.finalize(self, self._pools.close)  # a store that nobody closed leaks nothing
-
-    @property
-    def ranking(self) -> Literal["words", "words+meaning"]:
-        """What a search with a query goes by."""
-        return "words" if self._vectorizer is None else "words+meaning"
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """The operations' results, in order; the reads see the state before the writes.
-
-        Raises:
-            ConfigurationError: an operation is malformed, or the embedder's vectors have another size than the stored ones.
-            ConflictError: somebody else holds a slot that the batch claims.
-            StoreError: a value is not JSON, the embedder or the database failed. Nothing was written.
-            StoreUnavailableError: no answer in time. A batch whose answer was lost may have been written.
-            SchemaOutdatedError: the database lacks migrations.
-        """
-        todo = plan(ops, self._fields)
-        if not todo.size:
-            return []
-        vectors = self._embedded(todo)
-        asked = Batch(todo, self._vectorizer.queries(todo.queries) if self._vectorizer else {}, self._weights)
-        return asked.results(self._pools.run(*self._call("batch", asked.payload(vectors))))
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, awaiting the database and the embedder."""
-        todo = await _planned(list(ops), self._fields)
-        if not todo.size:
-            return []
-        vectors = await self._aembedded(todo)
-        asked = Batch(todo, await self._vectorizer.aqueries(todo.queries) if self._vectorizer else {}, self._weights)
-        return asked.results(await self._pools.arun(*self._call("batch", asked.payload(vectors))))
-
-    def put_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """Stores an item unless there is one already; of several at once exactly one succeeds. An expired item is absent.
-
-        Args:
-            index, ttl: as in `put`, but without `ttl` the item is kept.
-
-        Returns:
-            Whether it was stored.
-        """
-        todo = plan([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        call = self._call("put_if_absent", to_text(written(todo.writes, self._embedded(todo))))
-        return bool(self._pools.run(*call, is_repeatable=False)[0][0])
-
-    async def aput_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """`put_if_absent`, awaiting the database and the embedder."""
-        todo = await _planned([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        call = self._call("put_if_absent", to_text(written(todo.writes, await self._aembedded(todo))))
-        return bool((await self._pools.arun(*call, is_repeatable=False))[0][0])
 
     def sweep_ttl(self) -> int:
         """Deletes all expired items now; returns how many there were."""
@@ -167,26 +93,7 @@ class PostgresStore(BaseStore):
         """Closes all connections."""
         await self._pools.aclose()
 
-    def __enter__(self) -> Self:
-        self._check()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._check)
-        await self._pools.aopen()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def _check(self) -> None:
+    def _open(self) -> None:
         """Makes sure that the database can be used, or says why not."""
         newest = "(SELECT coalesce(max(version), 0) FROM graph_memory.migrations)"
         [[version, dimension]] = self._pools.connect(SQL(f"SELECT {newest}, graph_memory.dimension()"))
@@ -194,23 +101,37 @@ class PostgresStore(BaseStore):
         if self._vectorizer and self._dims and dimension not in (None, self._dims):
             raise size_mismatch(self._dims, dimension, self._pools.where)
 
+    async def _aopen(self) -> None:
+        await super()._aopen()
+        await self._pools.aopen()
+
+    def _execute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
+        asked = Batch(todo, queries, self._weights)
+        return asked.results(self._pools.run(*self._call("batch", asked.payload(vectors))))
+
+    async def _aexecute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
+        asked = Batch(todo, queries, self._weights)
+        return asked.results(await self._pools.arun(*self._call("batch", asked.payload(vectors))))
+
+    def _execute_if_absent(self, todo: Plan, vectors: Vectors) -> bool:
+        call = self._call("put_if_absent", to_text(written(todo.writes, vectors)))
+        return bool(self._pools.run(*call, is_repeatable=False)[0][0])
+
+    async def _aexecute_if_absent(self, todo: Plan, vectors: Vectors) -> bool:
+        call = self._call("put_if_absent", to_text(written(todo.writes, vectors)))
+        return bool((await self._pools.arun(*call, is_repeatable=False))[0][0])
+
+    def _known(self, todo: Plan) -> Known:
+        return _held(todo, self._pools.run(*self._call("missing", _texts(todo))))
+
+    async def _aknown(self, todo: Plan) -> Known:
+        return _held(todo, await self._pools.arun(*self._call("missing", _texts(todo))))
+
     def _call(self, function: str, argument: str | int) -> tuple[Statement, list[Any]]:
         """A statement that calls one of the SQL functions, as the store's user if it has one, and its values."""
         if self._user is None:
             return SQL("SELECT * FROM graph_memory.{}(%s)").format(Identifier(function)), [argument]
         return SQL("SELECT * FROM graph_memory.{}(%s, %s)").format(Identifier(f"{function}_as")), [self._user, argument]
-
-    def _embedded(self, todo: Plan) -> Vectors:
-        """The vectors of written texts that the server has none of yet."""
-        if self._vectorizer is None or not todo.texts:
-            return {}
-        return self._vectorizer.documents(_lacking(todo, self._pools.run(*self._call("missing", _texts(todo)))))
-
-    async def _aembedded(self, todo: Plan) -> Vectors:
-        if self._vectorizer is None or not todo.texts:
-            return {}
-        lacking = _lacking(todo, await self._pools.arun(*self._call("missing", _texts(todo))))
-        return await self._vectorizer.adocuments(lacking)
 
 
 def _texts(todo: Plan) -> str:
@@ -219,19 +140,13 @@ def _texts(todo: Plan) -> str:
     return to_text([{name: write[name] for name in fields} for write in written(todo.writes, {}) if write["value"]])
 
 
-def _lacking(todo: Plan, missing: Rows) -> list[str]:
+def _held(todo: Plan, missing: Rows) -> Known:
+    """The texts whose vectors the server has."""
     digests = {row[0] for row in missing}
-    return [text for text in todo.texts if digest(text).hex() in digests]
+    return {text: None for text in todo.texts if digest(text).hex() not in digests}
 
 
 def _user(user: str) -> str:
     if not isinstance(user, str) or not user or "\0" in user or len(user) > _MOST_USER:
         raise ConfigurationError("user must be the id of whose memory it is: text that is neither empty nor holds NUL")
     return user
-
-
-async def _planned(ops: list[Op], fields: Sequence[str] | None) -> Plan:
-    """The plan of a batch; finding the words of many texts takes a while and is done in a worker thread."""
-    if any(isinstance(op, PutOp) for op in ops):
-        return await asyncio.to_thread(plan, ops, fields)
-    return plan(ops, fields)

@@ -11,30 +11,27 @@ must be told not to evict what is memory (`maxmemory-policy noeviction`), and to
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from secrets import token_hex
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any
 
-from langgraph.store.base import BaseStore, GetOp, ListNamespacesOp, Op, PutOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import GetOp, ListNamespacesOp, Result, SearchOp, TTLConfig
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.redis_client import MOST_CONNECTIONS, Server
 from graph_memory.redis_rounds import Call, Steps, together
-from graph_memory.stores._embedding import Embedder, Vector, Vectorizer
-from graph_memory.stores._options import paths, positive
-from graph_memory.stores._plan import Plan, Write, has_query, plan
+from graph_memory.stores._base import BackEnd, Known, Vectors
+from graph_memory.stores._embedding import Embedder
+from graph_memory.stores._options import positive
+from graph_memory.stores._plan import Plan, Write, has_query
 from graph_memory.stores._redis_index import IndexCache
 from graph_memory.stores._redis_keys import Keys
 from graph_memory.stores._redis_read import Place, Read, Reader, got
 from graph_memory.stores._redis_rows import vectors_in
 from graph_memory.stores._redis_write import Writer, check_written, was_written
 
-Vectors = dict[str, Vector]
 
-
-class RedisStore(BaseStore):
+class RedisStore(BackEnd):
     """A `BaseStore` in Redis 6.2 or newer, or Valkey, that any number of processes may use at once.
 
     It connects on first use, or at the start of a `with` or `async with` block, which also closes it. Every batch is one round
@@ -60,9 +57,6 @@ class RedisStore(BaseStore):
         MissingExtraError: redis-py is not installed.
     """
 
-    supports_ttl = True
-    takes_claims = True
-
     def __init__(
         self,
         url: str,
@@ -78,11 +72,7 @@ class RedisStore(BaseStore):
         most_ranked: int = 20_000,
         max_connections: int = MOST_CONNECTIONS,
     ) -> None:
-        self.ttl_config = ttl
-        self._fields = paths(fields)
-        self._vectorizer = (
-            None if embed is None else Vectorizer(embed, None if dims is None else int(positive("dims", dims)))
-        )
+        super().__init__(embed=embed, dims=dims, fields=fields, ttl=ttl)
         self._server = Server(
             url,
             timeout_seconds=positive("timeout_seconds", timeout_seconds),
@@ -96,70 +86,6 @@ class RedisStore(BaseStore):
             int(positive("most_ranked", most_ranked)),
             self._server.where,
         )
-
-    @property
-    def ranking(self) -> Literal["words", "words+meaning"]:
-        """What a search with a query goes by."""
-        return "words" if self._vectorizer is None else "words+meaning"
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """The operations' results, in order; the reads see the state before the writes.
-
-        Raises:
-            ConfigurationError: an operation is malformed, or the embedder's vectors have another size than the stored ones.
-            ConflictError: somebody else holds a slot that the batch claims. Nothing was written.
-            StoreError: a value is not JSON, the embedder failed, there is too much to rank, or Redis refused.
-            StoreUnavailableError: no answer in time; what was written is not known.
-        """
-        todo = plan(ops, self._fields)
-        vectors, queries = self._embedded(todo)
-        self._server.open()
-        return self._server.run(self._batch(todo, vectors, queries))
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, with redis-py's async client and the embedder awaited; planning and ranking happen in a worker thread."""
-        todo = await _planned(list(ops), self._fields)
-        vectors, queries = await self._aembedded(todo)
-        await self._server.aopen()
-        is_heavy = any(isinstance(op, SearchOp) and has_query(op) for _, op in todo.reads)
-        return await self._server.arun(self._batch(todo, vectors, queries), in_thread=is_heavy)
-
-    def put_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """Stores an item unless there is one already; of several at once exactly one succeeds. An expired item is absent.
-
-        Args:
-            index, ttl: as in `put`, but without `ttl` the item is kept.
-
-        Returns:
-            Whether it was stored.
-        """
-        todo = plan([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        vectors, _ = self._embedded(todo)
-        self._server.open()
-        return self._server.run(self._put_if_absent(todo, vectors))
-
-    async def aput_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """`put_if_absent`, with redis-py's async client."""
-        todo = await _planned([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        vectors, _ = await self._aembedded(todo)
-        await self._server.aopen()
-        return await self._server.arun(self._put_if_absent(todo, vectors))
 
     def sweep_ttl(self) -> int:
         """Takes expired items out of the indexes now; returns how many there were. Redis has dropped their values by itself."""
@@ -177,47 +103,41 @@ class RedisStore(BaseStore):
         """Closes the connections of the running event loop too."""
         await self._server.aclose()
 
-    def __enter__(self) -> Self:
+    def _open(self) -> None:
         self._server.open()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
+    async def _aopen(self) -> None:
         await self._server.aopen()
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+    def _execute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
+        self._server.open()
+        return self._server.run(self._batch(todo, vectors, queries))
 
-    def _embedded(self, todo: Plan) -> tuple[Vectors, Vectors]:
-        """The vectors of what is written and of what is searched for."""
-        if self._vectorizer is None:
-            return {}, {}
-        known = self._server.run(self._known_vectors(todo))
-        fresh = self._vectorizer.documents([text for text in todo.texts if text not in known])
-        return known | fresh, self._vectorizer.queries(todo.queries)
+    async def _aexecute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
+        await self._server.aopen()
+        is_heavy = any(isinstance(op, SearchOp) and has_query(op) for _, op in todo.reads)
+        return await self._server.arun(self._batch(todo, vectors, queries), in_thread=is_heavy)
 
-    async def _aembedded(self, todo: Plan) -> tuple[Vectors, Vectors]:
-        if self._vectorizer is None:
-            return {}, {}
-        known = await self._server.arun(self._known_vectors(todo))
-        fresh = await self._vectorizer.adocuments([text for text in todo.texts if text not in known])
-        return known | fresh, await self._vectorizer.aqueries(todo.queries)
+    def _execute_if_absent(self, todo: Plan, vectors: Vectors) -> bool:
+        self._server.open()
+        return self._server.run(self._put_if_absent(todo, vectors))
 
-    def _known_vectors(self, todo: Plan) -> Steps[Vectors]:
+    async def _aexecute_if_absent(self, todo: Plan, vectors: Vectors) -> bool:
+        await self._server.aopen()
+        return await self._server.arun(self._put_if_absent(todo, vectors))
+
+    def _known(self, todo: Plan) -> Known:
+        return self._server.run(self._vectors_of(todo))
+
+    async def _aknown(self, todo: Plan) -> Known:
+        return await self._server.arun(self._vectors_of(todo))
+
+    def _vectors_of(self, todo: Plan) -> Steps[Vectors]:
         """Vectors of texts that the items of a plan have already."""
         spaces: dict[tuple[str, ...], list[Write]] = {}
         for write in todo.writes:
             if write.indexed.texts:
                 spaces.setdefault(write.namespace, []).append(write)
-        if not spaces:
-            return {}
         replies = yield [
             ("HMGET", self._keys.space(space)[2], *(write.key.encode() for write in writes))
             for space, writes in spaces.items()
@@ -278,10 +198,3 @@ class RedisStore(BaseStore):
 
     def _check(self, replies: Iterable[Sequence[int]], vectors: Vectors) -> None:
         check_written(replies, max(map(len, vectors.values()), default=0), self._server.where)
-
-
-async def _planned(ops: list[Op], fields: Sequence[str] | None) -> Plan:
-    """The plan of a batch; finding the words of many texts takes a while and is done in a worker thread."""
-    if any(isinstance(op, PutOp) for op in ops):
-        return await asyncio.to_thread(plan, ops, fields)
-    return plan(ops, fields)

@@ -11,31 +11,28 @@ Where it differs from LangGraph's own stores, on purpose:
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Any, Literal, Self
 
-from langgraph.store.base import BaseStore, GetOp, Item, ListNamespacesOp, Op, PutOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, Result, SearchOp, TTLConfig
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.errors import ConflictError
 from graph_memory.stores import _sqlite_read as read
 from graph_memory.stores import _sqlite_schema as schema
-from graph_memory.stores._embedding import Embedder, Vector, Vectorizer, size_mismatch
-from graph_memory.stores._options import paths, positive
-from graph_memory.stores._plan import Plan, has_query, plan
+from graph_memory.stores._base import BackEnd, Known, Vectors
+from graph_memory.stores._embedding import Embedder, size_mismatch
+from graph_memory.stores._options import positive
+from graph_memory.stores._plan import Plan, has_query
 from graph_memory.stores._sqlite_cache import IndexCache
 from graph_memory.stores._sqlite_connections import Connections
 from graph_memory.stores._sqlite_search import Ranker
 from graph_memory.stores._sqlite_write import Writer, find, known_vectors, refresh
 from graph_memory.stores.claims import is_held_by_another
 
-Vectors = dict[str, Vector]
 _SWEEP = 1000  # expired items per transaction
 
 
@@ -43,7 +40,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqliteStore(BaseStore):
+class SqliteStore(BackEnd):
     """A `BaseStore` in one SQLite file that several threads and processes may use at once.
 
     It opens on first use, or at the start of a `with` or `async with` block, which also closes it.
@@ -66,9 +63,6 @@ class SqliteStore(BaseStore):
         ConfigurationError: an argument is wrong.
     """
 
-    supports_ttl = True
-    takes_claims = True
-
     def __init__(
         self,
         path: str | None,
@@ -82,12 +76,9 @@ class SqliteStore(BaseStore):
         weights: FusionWeights | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
+        super().__init__(embed=embed, dims=dims, fields=fields, ttl=ttl)
         self.path = None if path is None else str(path)
-        self.ttl_config = ttl
         self._where = self.path or "this store"
-        self._fields = paths(fields)
-        self._dims = None if dims is None else int(positive("dims", dims))
-        self._vectorizer = None if embed is None else Vectorizer(embed, self._dims)
         self._clock = clock
         self._ranker = Ranker(
             IndexCache(round(positive("cache_mb", cache_mb) * 1e6)), weights or FusionWeights(), self._where
@@ -100,64 +91,6 @@ class SqliteStore(BaseStore):
         )
         self._close = weakref.finalize(self, self._connections.close)  # a store that nobody closed leaks nothing
 
-    @property
-    def ranking(self) -> Literal["words", "words+meaning"]:
-        """What a search with a query goes by."""
-        return "words" if self._vectorizer is None else "words+meaning"
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """The operations' results, in order; the reads see the state before the writes.
-
-        Raises:
-            ConfigurationError: an operation is malformed, or the embedder's vectors have another size than the stored ones.
-            StoreError: a value is not JSON, the embedder or the file failed. Nothing was written.
-            StoreUnavailableError: other writers held the file for longer than the timeout.
-        """
-        todo = plan(ops, self._fields)
-        vectors, queries = self._embedded(todo)
-        return self._execute(todo, vectors, queries)
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, with SQLite in a worker thread and the embedder awaited."""
-        todo = await _planned(list(ops), self._fields)
-        vectors, queries = await self._aembedded(todo)
-        return await asyncio.to_thread(self._execute, todo, vectors, queries)
-
-    def put_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """Stores an item unless there is one already; of several at once exactly one succeeds. An expired item is absent.
-
-        Args:
-            index, ttl: as in `put`, but without `ttl` the item is kept.
-
-        Returns:
-            Whether it was stored.
-        """
-        todo = plan([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        vectors, _ = self._embedded(todo)
-        return self._execute_if_absent(todo, vectors)
-
-    async def aput_if_absent(
-        self,
-        namespace: tuple[str, ...],
-        key: str,
-        value: Mapping[str, Any],
-        index: Literal[False] | list[str] | None = None,
-        *,
-        ttl: float | None = None,
-    ) -> bool:
-        """`put_if_absent`, with SQLite in a worker thread and the embedder awaited."""
-        todo = await _planned([PutOp(namespace, key, value, index=index, ttl=ttl)], self._fields)
-        vectors, _ = await self._aembedded(todo)
-        return await asyncio.to_thread(self._execute_if_absent, todo, vectors)
-
     def sweep_ttl(self) -> int:
         """Deletes all expired items now; returns how many there were."""
         total = 0
@@ -169,47 +102,12 @@ class SqliteStore(BaseStore):
         """Closes the file. Operations that run are finished first; later ones raise `StoreError`. May be called twice."""
         self._close()
 
-    async def aclose(self) -> None:
-        """`close`, without blocking the event loop."""
-        await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
+    def _open(self) -> None:
         self._connections.open()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._connections.open)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def _embedded(self, todo: Plan) -> tuple[Vectors, Vectors]:
-        """The vectors of what is written and of what is searched for."""
-        if self._vectorizer is None:
-            return {}, {}
-        known = self._known_vectors(todo)
-        fresh = self._vectorizer.documents([text for text in todo.texts if text not in known])
-        return known | fresh, self._vectorizer.queries(todo.queries)
-
-    async def _aembedded(self, todo: Plan) -> tuple[Vectors, Vectors]:
-        if self._vectorizer is None:
-            return {}, {}
-        known = await asyncio.to_thread(self._known_vectors, todo) if todo.texts else {}
-        fresh = await self._vectorizer.adocuments([text for text in todo.texts if text not in known])
-        return known | fresh, await self._vectorizer.aqueries(todo.queries)
-
-    def _known_vectors(self, todo: Plan) -> dict[str, Vector]:
-        """Vectors of texts that the items of a plan have already: unchanged text is not embedded again."""
+    def _known(self, todo: Plan) -> Known:
         writes = [write for write in todo.writes if write.indexed.texts]
-        return self._connections.read(lambda connection: known_vectors(connection, writes)) if writes else {}
+        return self._connections.read(lambda connection: known_vectors(connection, writes))
 
     def _execute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
         now = self._now()
@@ -276,13 +174,6 @@ class SqliteStore(BaseStore):
 
     def _now(self) -> int:
         return read.microseconds(self._clock())
-
-
-async def _planned(ops: list[Op], fields: Sequence[str] | None) -> Plan:
-    """The plan of a batch; finding the words of many texts takes a while and is done in a worker thread."""
-    if any(isinstance(op, PutOp) for op in ops):
-        return await asyncio.to_thread(plan, ops, fields)
-    return plan(ops, fields)
 
 
 def _is_ready(connection: sqlite3.Connection, *, path: str | None, dims: int | None) -> bool:
