@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import Scope, Turn, VectorMemory, open_store
+from graph_memory.lifecycle import ConsolidationReport, aconsolidate, consolidate
 from graph_memory.steps import run
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -71,3 +73,11 @@ def items_of(store: Any, user: str = "ada") -> dict[tuple[tuple[str, ...], str],
     """Everything in a store of one user, by namespace and key."""
     found = store.search(("graph_memory", f"user:{user}:"), limit=10_000)
     return {(item.namespace, item.key): item.value for item in found}
+
+
+def consolidated(store: Any, way: str = "consolidate", **more: Any) -> ConsolidationReport:
+    """The report of a run at NOW."""
+    options = {"dry_run": False, "now": NOW, **more}
+    if way == "consolidate":
+        return consolidate(store, "ada", **options)
+    return asyncio.run(aconsolidate(store, "ada", **options))

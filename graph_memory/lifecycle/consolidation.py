@@ -7,16 +7,14 @@ Only vector memories are consolidated. What other memories keep means something 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp
 
-from graph_memory.context.tiers import TierChange
 from graph_memory.context.tokens import token_counter
-from graph_memory.lifecycle.plans import Space, merged_memo, plan_of, to_condense
-from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules, Merged, Namespace, SpacePlan
+from graph_memory.lifecycle.plans import Plan, Space, plan_of
+from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules, Namespace
 from graph_memory.lifecycle.writing import written
 from graph_memory.memories.accesses import Access, accesses_beside, accesses_in
 from graph_memory.memories.episodes.keeping import Keeper, episodes_beside
@@ -85,10 +83,10 @@ def consolidating(
     for where in (yield from spaces_of(user_id, memory.name)):
         items = yield from listed(where)
         space = yield from _space(where, items, memory)
-        made = plan_of(space, rules, now)
+        plan = plan_of(space, rules, now)
         if not dry_run:
-            yield from _carried_out(made, space, {item.key: item for item in items}, memory, now)
-        plans.append(made)
+            yield from _carried_out(plan, {item.key: item for item in items}, memory)
+        plans.append(plan.report)
     return ConsolidationReport(user_id, now, dry_run, tuple(plans))
 
 
@@ -123,21 +121,15 @@ def _space(where: Namespace, items: list[Item], memory: VectorMemory) -> Steps[S
     )
 
 
-def _carried_out(
-    plan: SpacePlan, space: Space, items: Mapping[str, Item], memory: VectorMemory, now: datetime
-) -> Steps[None]:
-    if plan.condensed and memory.episodes is not None:
-        keeper = Keeper(space.where, memory.name, memory.episodes, token_counter(), memory.ttl_minutes)
-        yield from keeper.keep(to_condense(space, now))
-    memos = {memo.id: memo for memo in space.memos}
-    changed = {one.kept: merged_memo(memos[one.kept], [memos[i] for i in one.removed]) for one in plan.merged}
-    for change in plan.moved:
-        changed[change.memo_id] = replace(changed.get(change.memo_id, memos[change.memo_id]), tier=change.after)
-    puts = [_put(items[key], memo, memory) for key, memo in changed.items()]
-    puts += _counts(plan, space, now)
-    gone = [*(key for one in plan.merged for key in one.removed), *(one.memo for one in plan.pruned)]
-    beside = accesses_beside(space.where, space.memory)
-    puts += [PutOp(where, key, None) for key in gone for where in (space.where, beside)]
+def _carried_out(plan: Plan, items: Mapping[str, Item], memory: VectorMemory) -> Steps[None]:
+    where = plan.report.where
+    if plan.sessions and memory.episodes is not None:
+        keeper = Keeper(where, memory.name, memory.episodes, token_counter(), memory.ttl_minutes)
+        yield from keeper.keep(plan.sessions)
+    beside = accesses_beside(where, memory.name)
+    puts = [_put(items[memo.id], memo, memory) for memo in plan.memos]
+    puts += [PutOp(beside, key, access.to_value(), index=False) for key, access in plan.accesses.items()]
+    puts += [PutOp(place, key, None) for key in plan.gone for place in (where, beside)]
     yield from written(puts)
     if puts:
         forget_notes()
@@ -147,23 +139,3 @@ def _put(item: Item, memo: Memo, memory: VectorMemory) -> PutOp:
     """The stored memo with what consolidation changes, and everything else as it was."""
     changed = {"metadata": dict(memo.metadata), "importance": memo.importance, "tier": memo.tier}
     return PutOp(item.namespace, item.key, {**item.value, **changed}, index=["search"], ttl=memory.ttl_minutes)
-
-
-def _counts(plan: SpacePlan, space: Space, now: datetime) -> list[PutOp]:
-    """The accesses of memos that stand for others now, or that moved."""
-    changed = {one.kept: _joined(one, space.accesses) for one in plan.merged}
-    for move in plan.moved:
-        changed[move.memo_id] = replace(_access(move, changed, space.accesses), moved_at=now)
-    where = accesses_beside(space.where, space.memory)
-    known = {key: access for key, access in changed.items() if access != space.accesses.get(key, Access())}
-    return [PutOp(where, key, access.to_value(), index=False) for key, access in known.items()]
-
-
-def _access(move: TierChange, changed: Mapping[str, Access], known: Mapping[str, Access]) -> Access:
-    return changed.get(move.memo_id) or known.get(move.memo_id, Access())
-
-
-def _joined(one: Merged, accesses: Mapping[str, Access]) -> Access:
-    every = [accesses.get(key, Access()) for key in (one.kept, *one.removed)]
-    newest = max(every, key=lambda access: access.last_at or datetime.min.replace(tzinfo=UTC))
-    return replace(newest, count=sum(access.count for access in every), moved_at=every[0].moved_at)

@@ -17,13 +17,15 @@ Namespace = tuple[str, ...]
 class ConsolidationRules:
     """What consolidation may do; each part can be switched off.
 
+    Where episodes are kept, a message is neither merged away nor pruned before its session is over and has one.
+
     Attributes:
         condense: makes episodes of sessions that are over and have none.
         similarity: from which likeness on two memos of one speaker are near-duplicates, above 0.5 up to 1; 1 merges only what
             differs in case, punctuation and filler words. None merges nothing.
-        prune_below: score below which a memo is removed, 0–1: importance, accesses and freshness, see `scoring`. Where
-            episodes are kept, what is not yet part of one stays. The default takes old greetings and thanks; None nothing.
-        prune_after_days: how old a memo must be to be pruned.
+        prune_below: score below which a memo is removed, 0–1: importance, accesses and freshness since it was last said, see
+            `scoring`. The default takes old greetings and thanks; None nothing.
+        prune_after_days: how long ago a memo must have been said to be pruned, by its newest repeat.
         scoring: what the score is made of.
         workspace: by whose rules memos move between tiers; None moves none.
 

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory import ConfigurationError, Scope, StoreError, VectorMemory, get_context, search
 from graph_memory.context.tiers import TierRules
 from graph_memory.context.workspaces import Workspace
 from graph_memory.lifecycle import (
-    ConsolidationReport,
     ConsolidationRules,
-    aconsolidate,
     acount_accesses,
     amove_tiers,
     aprune,
-    consolidate,
     count_accesses,
     move_tiers,
     prune,
 )
-from graph_memory.memories.episodes.keeping import Episodes
 from tests.fakes import BrokenStore
-from tests.said import ADA, NOW, STORES, ago, items_of, said, store_of, tell, two_sessions
-
-EVERYTHING = ConsolidationRules(workspace=Workspace(name="w"), prune_below=0.3, prune_after_days=5)
-
-
-def consolidated(store: Any, way: str = "consolidate", **more: Any) -> ConsolidationReport:
-    """The report of a run at NOW."""
-    options = {"dry_run": False, "now": NOW, **more}
-    if way == "consolidate":
-        return consolidate(store, "ada", **options)
-    return asyncio.run(aconsolidate(store, "ada", **options))
+from tests.said import ADA, NOW, STORES, ago, consolidated, items_of, said, store_of, tell, two_sessions
 
 
 def texts(store: Any, user: str = "ada", kind: str = "message") -> list[str]:
@@ -60,7 +44,7 @@ def test_near_duplicates_become_one_with_a_count_and_its_sources(kind: str, way:
     [dog] = [one.memo for one in found if "Rex" in one.memo.text]
     assert report.counts["merged"] == 2
     assert (len(found), dog.said_at) == (2, ago(days=9))
-    assert dog.metadata["repeats"] == {"count": 3, "sources": ["h1", "h2"]}
+    assert dog.metadata["repeats"] == {"count": 3, "last_said_at": ago(days=7).isoformat(), "sources": ["h1", "h2"]}
 
 
 def test_merging_again_goes_on_counting():
@@ -72,7 +56,11 @@ def test_merging_again_goes_on_counting():
     consolidated(store)
 
     [one] = search(ADA, "", store=store, kinds=["message"])
-    assert one.memo.metadata["repeats"] == {"count": 3, "sources": ["h1", "h2"]}
+    assert one.memo.metadata["repeats"] == {
+        "count": 3,
+        "last_said_at": ago(days=7).isoformat(),
+        "sources": ["h1", "h2"],
+    }
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -97,6 +85,44 @@ def test_a_session_that_still_runs_is_left_alone():
 
     assert consolidated(store).is_empty
     assert consolidated(store, now=NOW + timedelta(minutes=1)).counts["condensed"] == 1
+
+
+def test_a_session_that_still_runs_keeps_what_was_said_before():
+    """A greeting that was said a month ago too stays until the session has its episode; then the two are one."""
+    store = InMemoryStore()
+    days = (said("Hello!", ago(days=30), "h1"), said("hello", ago(minutes=20), "h2"), said("Bye.", NOW, "h3"))
+    tell(store, [[one] for one in days])
+
+    assert consolidated(store).counts["merged"] == 0
+    later = consolidated(store, now=NOW + timedelta(hours=1))
+    [episode] = [one for plan in later.plans for one in plan.condensed]
+    assert (later.counts["merged"], episode.messages) == (1, 2)
+    assert consolidated(store, now=NOW + timedelta(hours=1)).is_empty
+
+
+def test_what_is_said_again_is_as_fresh_as_its_newest_repeat():
+    """An old greeting that came back yesterday is not pruned for its age, nor in a later run; reports name no memo twice."""
+    store, bare = InMemoryStore(), VectorMemory(episodes=None)
+    tell(store, [[said("Hello!", ago(days=90), "h1")], [said("hello", ago(days=1), "h2")]], memory=bare)
+    rules = ConsolidationRules(prune_below=0.3, prune_after_days=30)
+
+    first = consolidated(store, memory=bare, rules=rules)
+    assert first.counts == {"condensed": 0, "merged": 1, "pruned": 0, "moved": 0}
+    assert consolidated(store, memory=bare, rules=rules, now=NOW + timedelta(days=20)).is_empty
+    assert texts(store) == ["Hello!"]
+    assert consolidated(store, memory=bare, rules=rules, now=NOW + timedelta(days=40)).counts["pruned"] == 1
+    assert texts(store) == []
+
+
+def test_duplicates_that_score_low_go_all_at_once():
+    """None of them is reported as kept."""
+    store, bare = InMemoryStore(), VectorMemory(episodes=None)
+    tell(store, [[said("Hello!", ago(days=90), "h1")], [said("hello", ago(days=80), "h2")]], memory=bare)
+
+    report = consolidated(store, memory=bare, rules=ConsolidationRules(prune_below=0.3))
+
+    assert report.counts == {"condensed": 0, "merged": 0, "pruned": 2, "moved": 0}
+    assert texts(store) == []
 
 
 def test_low_scores_go_when_an_episode_tells_of_them():
@@ -215,47 +241,3 @@ def test_mistakes_are_refused_early(mistake: Any, sentence: str):
     """In one sentence."""
     with pytest.raises(ConfigurationError, match=sentence):
         mistake()
-
-
-def at(minutes: int) -> datetime:
-    """A time in the last hundred days, the later the smaller the number."""
-    return NOW - timedelta(minutes=minutes)
-
-
-conversations = st.lists(
-    st.tuples(
-        st.integers(0, 144_000),
-        st.sampled_from(["Hello!", "hello", "My dog Rex is ill.", "my dog Rex is ill", "I moved to Ghent.", "Is he?"]),
-        st.sampled_from(["human", "ai"]),
-        st.sampled_from(["", "s1"]),
-    ),
-    max_size=12,
-)
-
-
-@given(conversations)
-def test_a_dry_run_says_what_the_run_does(lines: list[tuple[int, str, str, str]]):
-    """It changes nothing, the run does what it said, and after that there is nothing left to do."""
-    store, memory = InMemoryStore(), VectorMemory(episodes=Episodes())
-    tell(
-        store,
-        [
-            [said(text, at(m), f"m{i}", by=by, session=s)]
-            for i, (m, text, by, s) in enumerate(sorted(lines, reverse=True))
-        ],
-    )
-    before = items_of(store)
-    dry = consolidated(store, dry_run=True, memory=memory, rules=EVERYTHING)
-    unchanged = items_of(store) == before
-    real = consolidated(store, memory=memory, rules=EVERYTHING)
-
-    gone = {memo for plan in real.plans for one in plan.merged for memo in one.removed}
-    gone |= {one.memo for plan in real.plans for one in plan.pruned}
-    made = {one.episode for plan in real.plans for one in plan.condensed}
-    keys = {key for _, key in items_of(store)}
-    assert unchanged
-    assert dry.plans == real.plans
-    assert not gone & keys
-    assert made <= keys
-    assert {key for _, key in before} - gone <= keys
-    assert consolidated(store, memory=memory, rules=EVERYTHING).is_empty
