@@ -68,5 +68,11 @@ def namespace(scope: Scope, memory: str) -> tuple[str, str, str, str]:
 
 
 def user_prefix(user_id: str) -> tuple[str, str]:
-    """The prefix under which everything of one user lives."""
+    """The prefix under which everything of one user lives.
+
+    Raises:
+        ConfigurationError: the id is empty, which names nobody.
+    """
+    if not user_id:
+        raise ConfigurationError("whose memory is this? the user_id is empty, and nothing is kept of nobody: give one")
     return (ROOT, label("user", user_id))

@@ -27,12 +27,17 @@ Feeds = Literal["turn", "overflow"]
 class Scope:
     """Whose memory it is. Without a `user_id` memory is private to the thread; there is no shared default.
 
-    An empty id is an id like any other here; in a graph's config it is nobody's.
+    An empty id names nobody and is taken as None: whoever is not signed in must not share a memory with all others who are not.
     """
 
     user_id: str | None = None
     thread_id: str | None = None
     agent: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("user_id", "thread_id", "agent"):
+            if getattr(self, name) == "":
+                object.__setattr__(self, name, None)
 
     @property
     def is_empty(self) -> bool:

@@ -24,12 +24,12 @@ def scope_of(config: RunnableConfig, runtime: Runtime[Any] | None, agent: str | 
     """
     configurable = config.get("configurable") or {}
     context = runtime.context if runtime is not None else None
-    named = _first(_field(context, "user_id"), configurable.get("user_id"))
+    named = _id("user_id", _first(_field(context, "user_id"), configurable.get("user_id")))
     authenticated = _authenticated(runtime)
-    if authenticated is not None and named is not None and str(named) != authenticated:
+    if authenticated is not None and named is not None and named != authenticated:
         raise ConfigurationError("the request names another user_id than the one who is signed in: leave user_id out")
     return Scope(
-        user_id=authenticated if authenticated is not None else _id("user_id", named),
+        user_id=named if authenticated is None else authenticated,
         thread_id=_id("thread_id", _first(configurable.get("thread_id"), _field(context, "thread_id"))),
         agent=_first(agent, _id("agent", _field(context, "agent"))),
     )
@@ -49,7 +49,7 @@ def _first(*values: Any) -> Any:
 
 
 def _id(name: str, value: Any) -> str | None:
-    """The id as a string; an empty one is none, or everybody who is not signed in would share a memory."""
+    """The id as a string; an empty one is none, as in `Scope`."""
     if value is None or isinstance(value, str):
         return value or None
     if (isinstance(value, int) and not isinstance(value, bool)) or type(value).__name__ == "UUID":

@@ -184,13 +184,13 @@ IDS = st.sampled_from(["", "a", "a.b", "A", "*", "%", "ada", "ada:", "user:ada:"
 
 @given(IDS, IDS, IDS)
 def test_no_user_reaches_another(one: str, other: str, space: str) -> None:
-    """Law 6: neither by ids, nor by names of memories and namespaces."""
+    """Law 6: neither by ids, nor by names of memories and namespaces; an empty id is nobody's, and private to the thread."""
     store, name = InMemoryStore(), space or "x"
-    KeyValueMemory(name="kv").set(Scope(one), "secret", "7731", store=store, namespace=name)
+    KeyValueMemory(name="kv").set(Scope(one, "t"), "secret", "7731", store=store, namespace=name)
 
-    found = KeyValueMemory(name="kv", namespace=name).items(Scope(other), store=store)
+    found = KeyValueMemory(name="kv", namespace=name).items(Scope(other, "u"), store=store)
 
-    assert found == ({"secret": "7731"} if one == other else {})
+    assert found == ({"secret": "7731"} if one == other != "" else {})
 
 
 def test_two_writers_lose_nothing(store: BaseStore) -> None:

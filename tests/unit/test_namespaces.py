@@ -26,14 +26,14 @@ def test_different_ids_never_meet(one: str, other: str) -> None:
 @given(ids, ids)
 def test_no_owner_is_a_prefix_of_another(one: str, other: str) -> None:
     """A store that matches prefixes as text cannot reach the neighbour."""
-    first, second = ".".join(user_prefix(one)), ".".join(user_prefix(other))
+    first, second = (".".join(namespace(Scope(user, "1"), "vector")[:2]) for user in (one, other))
     assert one == other or not first.startswith(second)
 
 
 @given(ids)
 def test_labels_hold_nothing_that_a_store_interprets(value: str) -> None:
     """No dots, no wildcards, no quotes, never empty."""
-    for label in namespace(Scope(user_id=value, agent=value), value):
+    for label in namespace(Scope(user_id=value, thread_id="1", agent=value), value):
         assert re.fullmatch(r"[a-z0-9:=@+_-]+", label)
         assert "_" not in label.removeprefix("graph_memory")
 
@@ -49,9 +49,15 @@ def test_without_a_user_memory_is_private_to_the_thread() -> None:
     assert namespace(Scope(None, "1"), "vector") != namespace(Scope(None, "2"), "vector")
 
 
-def test_an_empty_id_is_an_id() -> None:
-    """The empty user is one user, not everybody and not nobody."""
-    assert namespace(Scope("", "1"), "vector") != namespace(Scope(None, "1"), "vector")
+def test_an_empty_id_names_nobody() -> None:
+    """As in a graph's config: else all who are not signed in would be one user, and read each other."""
+    assert Scope("", "1", "") == Scope(None, "1", None)
+    assert namespace(Scope("", "1"), "vector") != namespace(Scope("", "2"), "vector")
+    for nobody in (Scope(""), Scope("", "")):
+        with pytest.raises(ConfigurationError, match="give a user_id or a thread_id"):
+            namespace(nobody, "vector")
+    with pytest.raises(ConfigurationError, match="the user_id is empty"):
+        user_prefix("")
 
 
 def test_nobody_has_no_namespace() -> None:

@@ -150,11 +150,11 @@ IDS = st.sampled_from(["", "a", "a.b", "A", "*", "%", "ada", "ada:", "user:ada:"
 
 @given(IDS, IDS)
 def test_no_user_reaches_another(one: str, other: str) -> None:
-    """Law 6."""
+    """Law 6; an empty id is nobody's, and private to the thread."""
     store, memory = InMemoryStore(), WorkingMemory(shared=True)
-    memory.note(Scope(one), "secret", 7731, store=store)
+    memory.note(Scope(one, "t"), "secret", 7731, store=store)
 
-    assert bool(memory.read(Scope(other), store=store).items) == (one == other)
+    assert bool(memory.read(Scope(other, "u"), store=store).items) == (one == other != "")
 
 
 def test_uses_are_counted_once_a_turn_and_not_lost_by_noting_again(store: BaseStore) -> None:
