@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.errors import StoreUnavailableError
+from graph_memory.expiry import keeps_ttl
 from graph_memory.steps import AsyncBatches, Batches, Steps, arun, let_through, run
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class _SharedBatches:
             self._flushes.add(flush)
             flush.add_done_callback(self._flushes.discard)
         return await answer
+
+    @property
+    def supports_ttl(self) -> bool:
+        """As the store beneath."""
+        return keeps_ttl(self._store)
 
     def close(self) -> None:
         """Gives up what nobody waits for any more."""

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from graph_memory.errors import GraphMemoryError, ModelError, StoreError, StoreUnavailableError
+from graph_memory.expiry import keeps_ttl, living, utc_now
 from graph_memory.models import ChatModel, resolved, structured
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ T = TypeVar("T")
 
 
 class StoreOps(NamedTuple):
-    """Asks for store operations; the answer is the list of their results, in order."""
+    """Asks for store operations; the answer is the list of their results, in order.
+
+    `with_expired` asks, on a store without TTL, for what is over as well, which is still there to be deleted.
+    """
 
     ops: Sequence[Op]
+    with_expired: bool = False
 
 
 class Generate(NamedTuple):
@@ -134,8 +139,8 @@ def _answer(request: Request, store: Batches | None) -> Any:
     if isinstance(request, StoreOps):
         if not request.ops:
             return []
-        batch = _needed(store).batch
-        return _translated(StoreError, "the store", lambda: batch(request.ops))
+        asked = _needed(store)
+        return _translated(StoreError, "the store", lambda: _stored(request, asked))
     if isinstance(request, Call):
         return _translated(ModelError, "the function", lambda: request.function(*request.args))
     return _checked(
@@ -147,8 +152,8 @@ async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
     if isinstance(request, StoreOps):
         if not request.ops:
             return []
-        abatch = _needed(store).abatch
-        return await _atranslated(StoreError, "the store", lambda: abatch(request.ops))
+        asked = _needed(store)
+        return await _atranslated(StoreError, "the store", lambda: _astored(request, asked))
     if isinstance(request, Call):
         return await _atranslated(
             ModelError, "the function", lambda: asyncio.to_thread(request.function, *request.args)
@@ -157,6 +162,30 @@ async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
         request,
         await _atranslated(ModelError, "the model", lambda: _asked(request).ainvoke(list(request.messages), _QUIET)),
     )
+
+
+def _stored(request: StoreOps, store: Batches) -> list[Any]:
+    if keeps_ttl(store):
+        return store.batch(request.ops)
+    exchange = living(request.ops, utc_now(), with_expired=request.with_expired)
+    try:
+        asked = next(exchange)
+        while True:
+            asked = exchange.send(store.batch(asked))
+    except StopIteration as stop:
+        return cast("list[Any]", stop.value)
+
+
+async def _astored(request: StoreOps, store: AsyncBatches) -> list[Any]:
+    if keeps_ttl(store):
+        return await store.abatch(request.ops)
+    exchange = living(request.ops, utc_now(), with_expired=request.with_expired)
+    try:
+        asked = next(exchange)
+        while True:
+            asked = exchange.send(await store.abatch(asked))
+    except StopIteration as stop:
+        return cast("list[Any]", stop.value)
 
 
 # LangGraph's tag that keeps a memory's own model calls out of `stream_mode="messages"`.

@@ -54,7 +54,8 @@ def counting(user: str) -> Steps[int]:
     """How many items a store keeps of a user."""
     count = 0
     while True:
-        [items] = yield StoreOps([SearchOp(user_prefix(user), limit=_PAGE, offset=count, refresh_ttl=False)])
+        search = SearchOp(user_prefix(user), limit=_PAGE, offset=count, refresh_ttl=False)
+        [items] = yield StoreOps([search], with_expired=True)
         if not items:
             return count
         count += len(items)

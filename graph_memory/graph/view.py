@@ -15,6 +15,7 @@ from typing import Any
 from langgraph.store.base import Item, Op, SearchOp
 
 from graph_memory.errors import ConflictError
+from graph_memory.expiry import keeps_ttl
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import Lineage
 from graph_memory.memories.followers import follower_of, message_of, origin_of, place_of, without_follower
@@ -41,6 +42,11 @@ class LineageView:
     lineage: Lineage
     commit: Commit | None = None
     _standings: dict[str, tuple[bool, bool]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    @property
+    def supports_ttl(self) -> bool:
+        """As the store beneath."""
+        return keeps_ttl(self.store)
 
     def batch(self, ops: Iterable[Op]) -> list[Any]:
         """The operations' results, as this line sees them.

@@ -79,7 +79,7 @@ def _threads(user_id: str) -> Steps[set[str]]:
 def _forgetting(user_id: str) -> Steps[int]:
     prefix, count = user_prefix(user_id), 0
     while True:
-        items = yield from listed_page(prefix, 0)
+        items = yield from listed_page(prefix, 0, with_expired=True)
         theirs = {(item.namespace, item.key) for item in items if item.namespace[:2] == prefix}
         if not theirs:
             forget_notes()
@@ -92,5 +92,5 @@ def _forgetting(user_id: str) -> Steps[int]:
 
 
 def _still_there(prefix: tuple[str, ...], deleted: set[tuple[tuple[str, ...], str]]) -> Steps[int]:
-    items = yield from listed_page(prefix, 0)
+    items = yield from listed_page(prefix, 0, with_expired=True)
     return sum((item.namespace, item.key) in deleted for item in items)

@@ -57,7 +57,7 @@ class BufferMemory(Memory):
         prune: moves all turns but the last two from the `messages` channel to the archive once they are remembered, so that
             checkpoints stay small; the node is handed the same window. Needs a reducer that understands `RemoveMessage`, and
             a store.
-        ttl_seconds: how long the archive keeps a message; None keeps it. Needs a store with TTL.
+        ttl_seconds: how long the archive keeps a message; None keeps it.
     """
 
     kind: ClassVar[str] = "buffer"

@@ -123,10 +123,12 @@ def _listing(
     found, offset, page = list[Found](), 0, max(limit, _POOL)
     while len(found) < limit:
         [items] = yield StoreOps([SearchOp(prefix, limit=page, offset=offset, refresh_ttl=False)])
+        known = {one.memo.id for one in found}  # pages overlap where something was hidden
         listed = [
             Found(memo, 0.0, {})
             for item, memo in memos_in(items)
             if item.namespace[: len(prefix)] == prefix
+            and memo.id not in known
             and carries(item, filter)
             and (wanted is None or memo.kind in wanted)
         ]

@@ -30,8 +30,11 @@ def listed(prefix: tuple[str, ...], filter: Mapping[str, Any] | None = None) -> 
         offset += PAGE
 
 
-def listed_page(prefix: tuple[str, ...], offset: int, filter: Mapping[str, Any] | None = None) -> Steps[list[Item]]:
+def listed_page(
+    prefix: tuple[str, ...], offset: int, filter: Mapping[str, Any] | None = None, *, with_expired: bool = False
+) -> Steps[list[Item]]:
     """One page of `listed`, unchecked; it is only shorter than `PAGE` when there is no more."""
     condition = dict(filter) if filter else None
-    [page] = yield StoreOps([SearchOp(prefix, filter=condition, limit=PAGE, offset=offset, refresh_ttl=False)])
+    search = SearchOp(prefix, filter=condition, limit=PAGE, offset=offset, refresh_ttl=False)
+    [page] = yield StoreOps([search], with_expired)
     return list(page)

@@ -67,7 +67,7 @@ class VectorMemory(Memory):
         freshness_weight: how much of the score is freshness, 0–1. Facts are not better for being new, so the default is 0
             and freshness only breaks ties.
         half_life_hours: age at which freshness has halved.
-        ttl_seconds: how long a memo is kept after it was last written; None keeps it. Needs a store with TTL.
+        ttl_seconds: how long a memo is kept after it was last written; None keeps it.
         filter: metadata that a memo must carry to be recalled.
         counts_accesses: counts, together with remembering, which memos the turn's context showed; promotion goes by it
             (`graph_memory.lifecycle.move_tiers`).

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langgraph.store.base import BaseStore, SearchOp
 
 from graph_memory.context.tokens import counter_from
+from graph_memory.expiry import as_written
 from graph_memory.graph.state import merge_memory
 from graph_memory.memories.base import Memory
 from graph_memory.steps import Steps, arun, run
@@ -142,11 +143,11 @@ class Trial:
         return await self.run(self.memory.recall(self.query(state, **more)), store or self.store)
 
     async def records(self) -> Records:
-        """All that the store holds."""
+        """All that the store holds, as it was written."""
         listing = [SearchOp((), limit=10_000)]
         found: list[Any] = self.store.batch(listing) if self.mode == "sync" else await self.store.abatch(listing)
         [items] = found
-        return {(tuple(item.namespace), item.key): item.value for item in items}
+        return {(tuple(item.namespace), item.key): as_written(item.value) for item in items}
 
 
 Body: TypeAlias = Callable[[Trial], Coroutine[Any, Any, None]]

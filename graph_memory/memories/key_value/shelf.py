@@ -222,11 +222,12 @@ def holding(versions: Iterable[Version], now: datetime) -> list[Memo]:
 
 
 def every_item(prefix: tuple[str, ...]) -> Steps[list[Item]]:
-    """Everything that a store keeps under a namespace, each once."""
+    """Everything that a store keeps under a namespace, each once; what is over too, which the caller's clock tells."""
     found: dict[tuple[tuple[str, ...], str], Item] = {}
     offset = 0
     while True:
-        [page] = yield StoreOps([SearchOp(prefix, limit=PAGE, offset=offset, refresh_ttl=False)])
+        search = SearchOp(prefix, limit=PAGE, offset=offset, refresh_ttl=False)
+        [page] = yield StoreOps([search], with_expired=True)
         offset += len(page)
         found |= {(item.namespace, item.key): item for item in page if item.namespace[: len(prefix)] == prefix}
         if len(page) < PAGE:
