@@ -1,4 +1,4 @@
-"""Whether memory works: each memory's recall, the store's round trip, and the assembly of a context from all of them.
+"""Whether memory works: each memory's recall and what it left to the background, the store, and the assembly of a context.
 
 Nothing of a user's is written: what a memory would put while it recalls is held back, and the store is tried in a namespace of
 the check's own, which it leaves empty.
@@ -16,6 +16,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 
 from graph_memory.errors import GraphMemoryError, StoreError
+from graph_memory.graph.backlog import Backlog, backlogs
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.assembly import assemble, reason_of, section_of
 from graph_memory.memories.checking import checked
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 
-_STORE, _SWEEP = ":store", ":sweep"
+_STORE, _OUTBOX, _SWEEP = ":store", ":outbox", ":sweep"
 """Names of the check's own bodies; no memory's name has a colon."""
 
 _KEY = "probe"
@@ -49,7 +50,8 @@ class PartHealth:
     """How one part does.
 
     Attributes:
-        status: "healthy"; "degraded" when it answers with less than it should; "unhealthy" when it fails or is late.
+        status: "healthy"; "degraded" when it answers with less than it should, or is behind with what it remembers in the
+            background; "unhealthy" when it fails or is late, or gave up remembering something.
         elapsed_ms: how long it took to answer.
         reason: why it is not healthy; "" when it is.
     """
@@ -150,13 +152,13 @@ class _Probe:
     def bodies(self) -> dict[str, Steps[Any]]:
         bodies: dict[str, Steps[Any]] = {memory.name: self._recalling(memory) for memory in self.memories}
         if self.plan.has_store:
-            bodies[_STORE] = round_trip(self.place, can_expire=self.can_expire)
+            bodies |= {_STORE: round_trip(self.place, can_expire=self.can_expire), _OUTBOX: backlogs()}
         return bodies
 
     def deadlines(self) -> dict[str, float | None]:
         own = {memory.name: memory.deadline_seconds for memory in self.memories}
         limits = {name: min(seconds or self.deadline_seconds, self.deadline_seconds) for name, seconds in own.items()}
-        return {**limits, _STORE: self.deadline_seconds, _SWEEP: self.deadline_seconds}
+        return {**limits, **dict.fromkeys((_STORE, _OUTBOX, _SWEEP), self.deadline_seconds)}
 
     def sweep(self, outcomes: Mapping[str, Outcome]) -> dict[str, Steps[Any]]:
         """What takes away what a round trip that failed half-way may have left."""
@@ -164,7 +166,11 @@ class _Probe:
         return {_SWEEP: _deleting(self.place)} if failed else {}
 
     def health(self, outcomes: Mapping[str, Outcome]) -> Health:
-        memories = {memory.name: _memory_health(outcomes[memory.name]) for memory in self.memories}
+        outbox, now = outcomes.get(_OUTBOX, Outcome(value={})), datetime.now(UTC)
+        memories = {
+            memory.name: _with_backlog(_memory_health(outcomes[memory.name]), memory, outbox, now)
+            for memory in self.memories
+        }
         store = _part(outcomes[_STORE]) if _STORE in outcomes else None
         orchestrator = _part(self._assembled(outcomes))
         return Health(_overall(memories, store, orchestrator), memories, orchestrator, store)
@@ -238,6 +244,23 @@ def _memory_health(outcome: Outcome) -> PartHealth:
         return PartHealth("unhealthy", outcome.elapsed_ms, "recall gave no section: return self.section(...)")
     degraded = outcome.value.degraded
     return PartHealth("degraded" if degraded else "healthy", outcome.elapsed_ms, degraded)
+
+
+def _with_backlog(part: PartHealth, memory: Memory, outbox: Outcome, now: datetime) -> PartHealth:
+    """The memory's health with that of its work in the background."""
+    if outbox.error is not None:
+        is_deferred = memory.remembers == "background"
+        reason = f"its outbox cannot be read: {reason_of(outbox.error)}" if is_deferred else ""
+        return _worse(part, "degraded", reason)
+    backlog = outbox.value.get(memory.name, Backlog())
+    return _worse(part, "unhealthy" if backlog.dead else "degraded", backlog.trouble(now))
+
+
+def _worse(part: PartHealth, status: Status, reason: str) -> PartHealth:
+    if not reason:
+        return part
+    worse = status if part.status == "healthy" else "unhealthy" if status == "unhealthy" else part.status
+    return replace(part, status=worse, reason="; ".join(filter(None, (part.reason, reason))))
 
 
 def _part(outcome: Outcome) -> PartHealth:

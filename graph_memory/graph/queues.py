@@ -24,12 +24,12 @@ def pending(store: BaseStore) -> list[Pointer]:
     Raises:
         StoreError: the store failed.
     """
-    return run(_pointers(WAITING), store=store)
+    return run(pointers(WAITING), store=store)
 
 
 async def apending(store: BaseStore) -> list[Pointer]:
     """`pending`, awaiting the store."""
-    return await arun(_pointers(WAITING), store=store)
+    return await arun(pointers(WAITING), store=store)
 
 
 def dead_letters(store: BaseStore) -> list[Pointer]:
@@ -38,12 +38,12 @@ def dead_letters(store: BaseStore) -> list[Pointer]:
     Raises:
         StoreError: the store failed.
     """
-    return run(_pointers(DEAD), store=store)
+    return run(pointers(DEAD), store=store)
 
 
 async def adead_letters(store: BaseStore) -> list[Pointer]:
     """`dead_letters`, awaiting the store."""
-    return await arun(_pointers(DEAD), store=store)
+    return await arun(pointers(DEAD), store=store)
 
 
 def requeue(store: BaseStore, ids: Collection[str] | None = None) -> int:
@@ -64,14 +64,15 @@ async def arequeue(store: BaseStore, ids: Collection[str] | None = None) -> int:
     return await arun(_requeued(ids, is_atomic=takes_claims(store)), store=store)
 
 
-def _pointers(queue: tuple[str, ...]) -> Steps[list[Pointer]]:
+def pointers(queue: tuple[str, ...]) -> Steps[list[Pointer]]:
+    """What a queue holds, the oldest first."""
     items = yield from listed(queue)
     return sorted((Pointer.of(item) for item in items), key=lambda pointer: (pointer.posted_at, pointer.id))
 
 
 def _requeued(ids: Collection[str] | None, *, is_atomic: bool) -> Steps[int]:
-    pointers = yield from _pointers(DEAD)
-    chosen = [pointer for pointer in pointers if ids is None or pointer.id in ids]
+    lying = yield from pointers(DEAD)
+    chosen = [pointer for pointer in lying if ids is None or pointer.id in ids]
     items = yield StoreOps([GetOp(pointer.where, pointer.id, refresh_ttl=False) for pointer in chosen])
     count = 0
     for pointer, item in zip(chosen, items, strict=True):
