@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,17 +16,29 @@ DIMS = 5
 """Size of the vectors of `embed_concepts`."""
 
 
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
-    """The url of a server, with a place for the database's name."""
+TABLES = "graph_memory.items, graph_memory.vectors, graph_memory.postings, graph_memory.namespaces"
+
+
+@contextmanager
+def server_for(tmp_path_factory: pytest.TempPathFactory, worker_id: str, name: str) -> Iterator[str]:
+    """The url of the server of this name that all workers of a run share, with a place for the database's name."""
     folder = tmp_path_factory.getbasetemp()
+    place: Path = (folder if worker_id == "master" else folder.parent) / name
+    place.mkdir(exist_ok=True)
     try:
-        with shared_server(folder if worker_id == "master" else folder.parent) as url:
+        with shared_server(place) as url:
             yield url
     except ServerMissingError as exc:
         if os.environ.get("CI"):
             pytest.fail(str(exc))
         pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """The url of a server, with a place for the database's name."""
+    with server_for(tmp_path_factory, worker_id, "postgres") as url:
+        yield url
 
 
 def run_sql(url: str, *statements: str) -> None:
@@ -61,6 +75,5 @@ def migrated_database(postgres_server: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(migrated_database: str) -> str:
     """The url of a migrated database without any item."""
-    tables = "graph_memory.items, graph_memory.vectors, graph_memory.postings, graph_memory.namespaces"
-    run_sql(migrated_database, f"TRUNCATE {tables}")
+    run_sql(migrated_database, f"TRUNCATE {TABLES}")
     return migrated_database
