@@ -46,7 +46,7 @@ def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> O
         StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
     scheme = parse(url).scheme
-    for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS[scheme]
+    for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS.get(scheme, frozenset())
     check_options(options, for_store | for_checkpointer, "open_memory")
     return _Memories(
         open_store(url, embed=embed, **{k: v for k, v in options.items() if k in for_store}),

@@ -15,11 +15,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 _FORMS = (
     "sqlite:///file.db (relative), sqlite:////folder/file.db (absolute), sqlite:// (in memory), "
-    "postgresql://user:password@host/database or redis://host:port"
+    "postgresql://user:password@host/database, redis://host:port or https://project.supabase.co"
 )
 _REDIS = frozenset({"redis", "rediss"})
-_LATER = frozenset({"https"})
-_KNOWN = "sqlite, postgresql, redis"
+_SUPABASE = frozenset({"https", "http"})
+_KNOWN = "sqlite, postgresql, redis, https (Supabase)"
 
 
 class Opening(Protocol[T_co]):
@@ -43,7 +43,7 @@ class Place:
     """Where memory is kept.
 
     Attributes:
-        scheme: "sqlite", "postgresql" or "redis" (also for TLS and for a cluster).
+        scheme: "sqlite", "postgresql", "redis" (also for TLS and for a cluster) or "supabase".
         path: of sqlite, the file; None is in memory.
         url: of a server, the url as it was given; it may hold a password.
     """
@@ -57,8 +57,8 @@ def parse(url: str) -> Place:
     """The place that a url names.
 
     Raises:
-        ConfigurationError: it is no url, its scheme is unknown, or this version has no back end for it. The message shows the
-            scheme at most: the rest of a url may hold a password.
+        ConfigurationError: it is no url, or its scheme is unknown. The message shows the scheme at most: the rest of a url may
+            hold a password.
     """
     match = re.match(r"([a-z][a-z0-9+.-]*)://", url, re.IGNORECASE) if isinstance(url, str) else None
     if match is None:
@@ -70,8 +70,8 @@ def parse(url: str) -> Place:
         return Place("redis", url=f"{scheme}://{rest}")
     if scheme in ("postgresql", "postgres"):
         return Place("postgresql", url=url)
-    if scheme in _LATER:
-        raise ConfigurationError(f"this version keeps no memory in {scheme}: write {_FORMS}")
+    if scheme in _SUPABASE:
+        return Place("supabase", url=url)
     raise ConfigurationError(f"unknown scheme {scheme!r}: known are {_KNOWN}")
 
 

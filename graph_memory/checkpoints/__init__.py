@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from graph_memory.errors import ConfigurationError
 from graph_memory.sqlite_files import check_for_checkpoints, connect
 from graph_memory.urls import Opening, check_options, extra, parse
 
@@ -44,6 +45,8 @@ def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[A
         StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
     place = parse(url)
+    if place.scheme not in OPTIONS:
+        raise ConfigurationError("this version keeps no checkpoints in Supabase: name another place for them")
     check_options(options, OPTIONS[place.scheme], "open_checkpointer")
     if place.scheme == "postgresql":
         with extra("Postgres", "postgres"):

@@ -18,8 +18,9 @@ OPTIONS = {
     "sqlite": _COMMON | {"cache_mb", "clock"},
     "postgresql": _COMMON | {"user", "pool_size"},
     "redis": _COMMON | {"cache_mb", "prefix", "most_ranked", "max_connections"},
+    "supabase": _COMMON | {"key", "token", "max_connections"},
 }
-"""What `open_store` takes beside `embed`, by scheme; `SqliteStore`, `PostgresStore` and `RedisStore` say what each means."""
+"""What `open_store` takes beside `embed`, by scheme; `SqliteStore`, `PostgresStore` and so on say what each means."""
 
 
 def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[BaseStore]:
@@ -27,11 +28,12 @@ def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Op
 
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute/path.db` or `sqlite://` (in memory, gone after the block);
-            `postgresql://user:password@host/database`; `redis://[user:password@]host[:port][/db]`, or `rediss://…` for TLS.
+            `postgresql://user:password@host/database`; `redis://[user:password@]host[:port][/db]`, or `rediss://…` for TLS;
+            `https://<project>.supabase.co` with `key=` and `token=`.
         embed: LangChain `Embeddings`, a function (sync or async) from a list of texts to vectors, or an `init_embeddings`
             string such as "openai:text-embedding-3-small". Without it, search goes by words alone.
-        options: see `SqliteStore`, `PostgresStore` and `RedisStore`: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock
-            (SQLite); user, pool_size (Postgres); cache_mb, prefix, most_ranked, max_connections (Redis).
+        options: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock (`SqliteStore`); user, pool_size (`PostgresStore`);
+            cache_mb, prefix, most_ranked, max_connections (`RedisStore`); key, token, max_connections (`SupabaseStore`).
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong.
@@ -49,6 +51,10 @@ def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Op
         with extra("Redis", "redis"):
             from graph_memory.stores.redis import RedisStore
         return RedisStore(place.url, embed=embed, **options)
+    if place.scheme == "supabase":
+        with extra("Supabase", "supabase"):
+            from graph_memory.stores.supabase import SupabaseStore
+        return SupabaseStore(place.url, embed=embed, **options)
     from graph_memory.stores.sqlite import SqliteStore
 
     return SqliteStore(place.path, embed=embed, **options)

@@ -67,7 +67,7 @@ class Batch:
     queries: Mapping[str, Vector]
     weights: FusionWeights
 
-    def payload(self, vectors: Mapping[str, Vector]) -> str:
+    def payload(self, vectors: Mapping[str, Vector]) -> dict[str, Any]:
         """The argument of `graph_memory.batch`.
 
         Args:
@@ -88,7 +88,7 @@ class Batch:
             {**_place(c.namespace, c.key), "holder": safe(c.value.get(HOLDER)), "must_exist": c.must_exist}
             for c in self.todo.claims
         ]
-        return to_text({**groups, "claims": claims, "writes": written(self.todo.writes, vectors)})
+        return {**groups, "claims": claims, "writes": written(self.todo.writes, vectors)}
 
     def results(self, rows: Iterable[Sequence[Any]]) -> list[Result]:
         """The operations' results, in order."""
@@ -101,7 +101,7 @@ class Batch:
         return results
 
     def _searching(self, op: SearchOp) -> dict[str, Any]:
-        wanted: dict[str, Any] = {**_range(op.namespace_prefix), "filter": safe(op.filter or {})}
+        wanted: dict[str, Any] = {**_range(op.namespace_prefix), "filter": _comparable(op.filter or {})}
         wanted |= {"limit": op.limit, "offset": op.offset, "refresh": op.refresh_ttl}
         if has_query(op):
             vector = self.queries.get(op.query or "")
@@ -144,15 +144,8 @@ def vector_text(vector: Vector) -> str:
 
 
 def to_text(value: Any) -> str:
-    """A value as JSON.
-
-    Raises:
-        ConfigurationError: it holds what JSON cannot, such as NaN; only a filter can by now.
-    """
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as exc:
-        raise ConfigurationError("a filter compares with text, numbers, true, false, null, lists and mappings") from exc
+    """A JSON value as text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def safe(value: Any) -> Any:
@@ -165,6 +158,14 @@ def safe(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {safe(key): safe(inner) for key, inner in value.items()}
     return [safe(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _comparable(conditions: Mapping[str, Any]) -> Any:
+    try:
+        to_text(conditions)
+    except (TypeError, ValueError) as exc:
+        raise ConfigurationError("a filter compares with text, numbers, true, false, null, lists and mappings") from exc
+    return safe(conditions)
 
 
 def _write(write: Write, vectors: Mapping[str, Vector]) -> dict[str, Any]:

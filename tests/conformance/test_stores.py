@@ -10,6 +10,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory.stores import open_store
 from graph_memory.testing.stores import CHECKS, MODES, Calls, Check, Embed, Factory, Mode, capabilities, run_check
+from tests.supabase_projects import Project
 
 DIFFERENT_IN_MEMORY = {
     "asking_leaves_no_namespace_behind": "get makes the namespace that it looks into, and it is listed from then on",
@@ -47,6 +48,14 @@ def test_sqlite_file(check: Check, mode: Mode, tmp_path: Path) -> None:
 def test_postgres(check: Check, mode: Mode, postgres_url: str) -> None:
     """Our store, on Postgres, behaves as memories rely on."""
     run_check(check, lambda embed: open_store(postgres_url, embed=embed), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_supabase(check: Check, mode: Mode, supabase: Project) -> None:
+    """Our store, on Supabase, behaves as memories rely on."""
+    with pytest.warns(UserWarning, match="above row-level security"):
+        run_check(check, lambda embed: open_store(supabase.url, key=supabase.service_key, embed=embed), mode)
 
 
 def _in_memory_store(embed: Embed | None) -> AbstractContextManager[InMemoryStore]:

@@ -21,6 +21,7 @@ from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_checks import USER
 from tests.lineage_graphs import MAIN, SHAPES, Shape
+from tests.supabase_projects import Project
 
 STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseStore]]] = {
     "InMemoryStore": lambda request: nullcontext(InMemoryStore()),
@@ -30,10 +31,15 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "RedisStore on a cluster": lambda request: open_store(
         request.getfixturevalue("redis_cluster")[0].url, prefix=uuid4().hex
     ),
+    "SupabaseStore": lambda request: _supabase(request.getfixturevalue("supabase")),
 }
 DURABILITIES = ("sync", "async", "exit")
 PAUSES = (((), ()), ((), ()), ((MAIN,), ()), ((), (MAIN, f"{MAIN}_memory")))
 LIVES, ACTS = (3, 30) if os.environ.get("GRAPH_MEMORY_SOAK") else (1, 7)
+
+
+def _supabase(project: Project) -> AbstractContextManager[BaseStore]:
+    return open_store(project.url, **project.signed_in(USER))
 
 
 def live(store: BaseStore, shape: Shape, mode: str, seed: int, acts: int = ACTS) -> Life:

@@ -333,7 +333,6 @@ def test_sqlite_urls(url, path):
         (None, "not a url"),
         ("sqlite://memory.db", "three slashes"),
         ("sqlite:///m.db?mode=ro", "keyword arguments"),
-        ("https://x.supabase.co", "no memory in https"),
         ("mysql://ada:secret@host/db", "unknown scheme 'mysql': known are sqlite"),
     ],
 )
