@@ -31,19 +31,19 @@ def translate(exc: Exception, where: str, timeout_seconds: float) -> GraphMemory
 def may_be_tried_again(exc: BaseException) -> bool:
     """Whether the same call may succeed a moment later. A timeout is final."""
     if isinstance(exc, APIError):
-        return exc.code in UNDONE or exc.code in _BUSY
+        return _code(exc) in UNDONE | _BUSY
     return isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError)
 
 
 def was_not_done(exc: BaseException) -> bool:
     """Whether the call certainly changed nothing, so that trying again doubles nothing."""
     if isinstance(exc, APIError):
-        return exc.code in UNDONE or exc.code in _NOT_BEGUN
+        return _code(exc) in UNDONE | _NOT_BEGUN
     return isinstance(exc, httpx.ConnectError)
 
 
 def _answered(exc: APIError, where: str) -> GraphMemoryError:
-    code, words = exc.code or "", exc.message or ""
+    code, words = _code(exc), exc.message or ""
     if code in _TOKENS:
         reason = "it has expired" if "expired" in words else "it was not made for this project"
         return StoreError(f"{where} refuses the token ({reason}): give a fresh one; token= may be a function that does")
@@ -73,3 +73,8 @@ def _by_gateway(code: str, words: str, where: str) -> GraphMemoryError:
     if code in _BUSY or (code.startswith("5") and len(code) == 3):
         return StoreUnavailableError(f"{where} cannot serve now ({code}): try again")
     return StoreError(f"{where} refused ({code or 'no code'}); nothing was written")
+
+
+def _code(exc: APIError) -> str:
+    """PostgREST's or Postgres's code, else the HTTP status, which older clients give as a number."""
+    return str(exc.code or "")
