@@ -1,8 +1,7 @@
-"""What working memory keeps: capacity, time to live, eviction, pages of the channel. Pure."""
+"""What working memory keeps: capacity, time to live, eviction, the steps of a chain. Pure."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from graph_memory import ConfigurationError, Scope, Turn
 from graph_memory.graph.state import merge_memory
 from graph_memory.memories.working.items import Bounds, WorkingItem, kept, mentioned
 from graph_memory.memories.working.memory import WorkingMemory
-from graph_memory.memories.working.state import scratchpad_of, tidied, together
+from graph_memory.memories.working.state import together
 from graph_memory.memories.working.tool_steps import steps_of
 from graph_memory.steps import run
 from tests.store_helpers import Clock
@@ -133,7 +132,7 @@ OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("note"), st.sampled_from("abcdefgh"), st.floats(0, 1), st.sampled_from([None, 1.0, 50.0])),
         st.tuples(st.just("blind"), st.sampled_from("abcdefgh"), st.floats(0, 1), st.sampled_from([None, 1.0, 50.0])),
-        st.tuples(st.just("drop"), st.sampled_from("abcdefgh")),
+        st.tuples(st.sampled_from(["drop", "blind drop"]), st.sampled_from("abcdefgh")),
         st.tuples(st.just("use"), st.sampled_from("abcdefgh")),
         st.tuples(st.just("step"), st.text(max_size=5)),
         st.tuples(st.just("clock"), st.integers(-100, 100)),
@@ -158,8 +157,8 @@ def test_capacity_and_ttl_hold_under_any_order_of_operations(
                 seen = state if how == "note" else None
                 update = memory.noted(key, 1, node="n", state=seen, importance=importance, ttl_seconds=ttl)
                 ends[key] = clock() + timedelta(seconds=ttl or 30)
-            case ("drop", key):
-                update = memory.dropped([key], node="n", state=state)
+            case ("drop" | "blind drop" as how, key):
+                update = memory.dropped([key], node="n", state=state if how == "drop" else None)
                 assert key not in names(
                     memory.pad({"memory": merge_memory(state["memory"], update["memory"])}, node="n").items
                 )
@@ -180,49 +179,6 @@ def test_capacity_and_ttl_hold_under_any_order_of_operations(
         assert len(pad.steps) <= 3
         assert all(clock() < ends[one.key] for one in pad.items)
         assert [s.at for s in pad.steps] == sorted({s.at for s in pad.steps})
-
-
-@given(st.lists(st.lists(st.text(min_size=1, max_size=3).filter(str.strip), max_size=4), max_size=12))
-def test_the_channel_does_not_grow(turns: list[list[str]]) -> None:
-    """Markers of what was removed are dropped within two turns; what is in hand stays through it."""
-    memory = WorkingMemory(capacity=3)
-    state: dict[str, Any] = {}
-    for keys in [*turns, [], []]:
-        for key in keys:
-            state = merge_memory(state, memory.noted(key, key, node="n", state={"memory": state})["memory"])
-        mine = state.get("n", {}).get("working", {})
-        before = scratchpad_of(mine, Bounds(3, 50, "importance"), NOW)
-        update = run(memory.remember(turn(HumanMessage("x", id="h"), now=datetime.now(UTC), state=mine)))
-        state = merge_memory(state, {"n": {"working": update}})
-        after = scratchpad_of(state["n"]["working"], Bounds(3, 50, "importance"), NOW)
-        assert names(after.items) == names(before.items)
-
-    pages = [page for page in (state["n"]["working"].get("a"), state["n"]["working"].get("b")) if page]
-    assert sum(len(page.get("items", {})) for page in pages) <= 3
-    assert json.loads(json.dumps(state)) == state
-
-
-def test_a_note_made_while_the_turn_ends_is_not_lost() -> None:
-    """A node beside the remembering one writes to the page that it knows, before or after it, in every phase of the pages."""
-    memory, state = WorkingMemory(), dict[str, Any]()
-    for number in range(12):
-        mine = state.get("n", {}).get("working", {})
-        update = {
-            "n": {"working": run(memory.remember(turn(HumanMessage("x", id="h"), now=datetime.now(UTC), state=mine)))}
-        }
-        late = memory.noted(f"late {number}", 1, node="n", state={"memory": state})["memory"]
-        gone = memory.dropped([f"late {number - 2}"], node="n", state={"memory": state})["memory"]
-        both = [late, update, gone] if number % 2 else [update, late, gone]
-        for one in both:
-            state = merge_memory(state, one)
-        found = names(memory.pad({"memory": state}, node="n").items)
-        assert f"late {number}" in found
-        assert f"late {number - 2}" not in found
-
-
-def test_nothing_to_tidy_is_no_update() -> None:
-    """A turn without tools leaves the channel as it is."""
-    assert tidied({}, scratchpad_of({}, Bounds(1, 1, "lru"), NOW), NOW) == {}
 
 
 def test_updates_join() -> None:

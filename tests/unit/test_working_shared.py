@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -133,14 +133,17 @@ def test_what_expired_is_gone_and_swept() -> None:
     st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(0, 1), st.integers(-50, 50)), max_size=25),
     st.sampled_from(["importance", "lru", "fifo"]),
 )
-def test_capacity_holds_in_the_store(notes: list[tuple[str, float, int]], eviction: Any) -> None:
+def test_capacity_and_ttl_hold_in_the_store(notes: list[tuple[str, float, int]], eviction: Any) -> None:
     """Whatever is noted, when, by whichever clock: neither what is read nor what is stored grows over it."""
     clock, store = Clock(), InMemoryStore()
-    memory = WorkingMemory(shared=True, capacity=3, eviction=eviction, ttl_seconds=40, clock=clock)
+    memory, ends = WorkingMemory(shared=True, capacity=3, eviction=eviction, ttl_seconds=40, clock=clock), {}
     for key, importance, seconds in notes:
         memory.note(ADA, key, 1, store=store, importance=importance)
         memory.use(ADA, [key], store=store)
-        assert len(memory.read(ADA, store=store).items) <= 3
+        ends[key] = clock() + timedelta(seconds=40)
+        pad = memory.read(ADA, store=store)
+        assert len(pad.items) <= 3
+        assert all(clock() < ends[item.key] for item in pad.items)
         assert len([i for i in store.search((ROOT,), limit=100) if "text" in i.value]) <= 3
         clock.advance(seconds=seconds)
 

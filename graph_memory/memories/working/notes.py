@@ -179,12 +179,12 @@ class WorkingNotes(Memory):
     def _space(self, namespace: str | None) -> str:
         return self.namespace if namespace is None else checked_name(namespace, "namespace")
 
-    def _mine(self, state: Any, node: str, agent: str | None) -> Mapping[str, Any]:
+    def _mine(self, state: Any, node: str, agent: str | None) -> Mapping[str, Any] | None:
         if self.shared:
             raise ConfigurationError(
                 f"memory {self.name!r} is shared: it is in the store; use note, step, use, drop and read"
             )
-        return {} if state is None else state_of(state, node, agent, self.name)
+        return None if state is None else state_of(state, node, agent, self.name)
 
     def _update(self, node: str, agent: str | None, mine: Mapping[str, Any]) -> dict[str, Any]:
         return {CHANNEL: {state_key(node, agent): {self.name: dict(mine)}}}

@@ -2,8 +2,11 @@
 
 The channel's reducer merges nested mappings key by key, so parallel nodes lose nothing, and a key can be replaced but not
 removed: a removed item leaves a marker. Markers go with the page that they stand on. There are two pages, and `current` is
-written. When the turn's end finds markers, the other page becomes the current one; a turn later, when nobody can be writing to
-the old one any more, what stays is copied from it and it is cleared.
+written. When the turn's end finds markers, the other page becomes the current one and the state is `moving`; a turn later, when
+nobody can be writing to the old one any more, what stays is copied from it and it is cleared.
+
+A key's later entry counts, and an entry is never earlier than what its writer saw. A node that does not see the channel writes to
+both pages, and so replaces whatever is there, be its clock behind.
 """
 
 from __future__ import annotations
@@ -17,16 +20,21 @@ from graph_memory.memories.working.items import Bounds, Scratchpad, WorkingItem,
 CHANNEL = "memory"
 """The state key that LangGraph keeps for the thread."""
 
-_CURRENT, _FIRST, _SECOND = "current", "a", "b"
+_CURRENT, _MOVING, _FIRST, _SECOND = "current", "moving", "a", "b"
+_PAGES = (_FIRST, _SECOND)
 _ITEMS, _STEPS = "items", "steps"
 
 Page = Mapping[str, Mapping[str, Any]]
+_Entries = dict[str, dict[str, tuple[float, Any]]]
+_Values = Mapping[str, Mapping[str, Any]]
 
 
-def state_of(state: Any, node: str, agent: str | None, memory: str) -> Mapping[str, Any]:
-    """The memory's own part of a graph's state; empty when there is none yet, or the node does not read the channel."""
+def state_of(state: Any, node: str, agent: str | None, memory: str) -> Mapping[str, Any] | None:
+    """The memory's own part of a graph's state; empty when there is none yet, None when the node does not read the channel."""
     found = state.get(CHANNEL) if isinstance(state, Mapping) else getattr(state, CHANNEL, None)
-    mine = ((found or {}).get(state_key(node, agent)) or {}).get(memory) or {}
+    if found is None:
+        return None
+    mine = (found.get(state_key(node, agent)) or {}).get(memory) or {}
     return mine if isinstance(mine, Mapping) else {}
 
 
@@ -35,54 +43,50 @@ def state_key(node: str, agent: str | None) -> str:
     return node if agent is None else f"{node}@{agent}"
 
 
-def scratchpad_of(state: Mapping[str, Any], bounds: Bounds, now: datetime) -> Scratchpad:
+def scratchpad_of(state: Mapping[str, Any] | None, bounds: Bounds, now: datetime) -> Scratchpad:
     """What the channel holds, after expiry and capacity."""
-    entries = _entries(state)
+    entries = _entries(state or {})
     items = [_item(value) for _, value in entries[_ITEMS].values() if value is not None]
-    steps = [_step(key, value) for key, (_, value) in entries[_STEPS].items() if value is not None]
+    steps = [_step(value) for _, value in entries[_STEPS].values() if value is not None]
     return kept(items, steps, bounds, now)
 
 
 def written(
-    state: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
     now: datetime,
     *,
     items: Iterable[WorkingItem] = (),
     steps: Iterable[WorkingStep] = (),
     gone: Iterable[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """The update that sets items and steps, and removes the items of these namespaces and keys, on the current page."""
-    entries = _entries(state)
+    """The update that sets items and steps, and removes the items of these namespaces and keys; both pages without a state."""
+    entries = _entries(state or {})
     page: dict[str, dict[str, Any]] = {_ITEMS: {}, _STEPS: {}}
     for key in (_joined(*named) for named in gone):
         page[_ITEMS][key] = _entry(entries[_ITEMS].get(key), now, None)
     for item in items:
         page[_ITEMS][_key(item)] = _entry(entries[_ITEMS].get(_key(item)), now, _item_value(item))
     for step in steps:
-        page[_STEPS][step.id] = _entry(entries[_STEPS].get(step.id), now, _step_value(step))
-    return {_current(state): {kind: found for kind, found in page.items() if found}}
+        page[_STEPS][_step_key(step)] = _entry(entries[_STEPS].get(_step_key(step)), now, _step_value(step))
+    return dict.fromkeys(_PAGES if state is None else [_current(state)], _filled(page))
 
 
 def tidied(state: Mapping[str, Any], pad: Scratchpad, now: datetime) -> dict[str, Any]:
     """The update after which the channel holds the scratchpad, for the end of a turn."""
-    entries, current = _entries(state), _current(state)
-    other = _SECOND if current == _FIRST else _FIRST
-    wanted = {_ITEMS: {_key(i): _item_value(i) for i in pad.items}, _STEPS: {s.id: _step_value(s) for s in pad.steps}}
-    is_settled = not isinstance(state.get(other), Mapping)
+    entries, current, other = _entries(state), _current(state), _other(state)
+    wanted = {
+        _ITEMS: {_key(item): _item_value(item) for item in pad.items},
+        _STEPS: {_step_key(step): _step_value(step) for step in pad.steps},
+    }
+    changed = _changes(entries, wanted, now)
     has_markers = any(key not in wanted[kind] for kind, found in entries.items() for key in found)
-    base = _page(state, current)
-    page: dict[str, dict[str, Any]] = {_ITEMS: {}, _STEPS: {}}
-    for kind, values in wanted.items():
-        for key, value in values.items():
-            if list(base.get(kind, {}).get(key) or (0, None))[1] != value:
-                page[kind][key] = _entry(entries[kind].get(key), now, value)
-        for key, (_, value) in entries[kind].items():
-            if key not in values and value is not None and is_alive(_time(value["expires_at"]), now):
-                page[kind][key] = _entry(entries[kind].get(key), now, None)
-    page = {kind: found for kind, found in page.items() if found}
-    if is_settled and has_markers:
-        return {_CURRENT: other, other: page}
-    return {**({current: page} if page else {}), **({} if is_settled else {other: None})}
+    if has_markers and not state.get(_MOVING):
+        return {**_filled({current: _filled(changed)}), _CURRENT: other, _MOVING: True}
+    if not isinstance(state.get(other), Mapping):
+        return _filled({current: _filled(changed)})
+    moved = _moves(entries, wanted, _page(state, current))
+    page = {kind: {**moved[kind], **changed[kind]} for kind in entries}
+    return {**_filled({current: _filled(page)}), other: None, _MOVING: False}
 
 
 def together(*updates: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,8 +101,50 @@ def together(*updates: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _changes(entries: _Entries, wanted: _Values, now: datetime) -> dict[str, dict[str, Any]]:
+    """What has to be written so that the wanted values count, and no other that lives."""
+    return {
+        kind: {
+            **{
+                key: _entry(known.get(key), now, value)
+                for key, value in wanted[kind].items()
+                if key not in known or known[key][1] != value
+            },
+            **{
+                key: _entry((at, value), now, None)
+                for key, (at, value) in known.items()
+                if key not in wanted[kind] and value is not None and is_alive(_time(value["expires_at"]), now)
+            },
+        }
+        for kind, known in entries.items()
+    }
+
+
+def _moves(entries: _Entries, wanted: _Values, page: Page) -> dict[str, dict[str, Any]]:
+    """What a page lacks before the other one is cleared: the wanted entries, and markers over older values."""
+    found: dict[str, dict[str, Any]] = {}
+    for kind, known in entries.items():
+        there = page.get(kind, {})
+        behind = {key: entry for key, entry in known.items() if list(there.get(key, ())) != list(entry)}
+        stale = {key for key in behind if (there.get(key) or (0, None))[1] is not None}
+        found[kind] = {
+            key: [at, value if key in wanted[kind] else None]
+            for key, (at, value) in behind.items()
+            if key in wanted[kind] or key in stale
+        }
+    return found
+
+
+def _filled(page: Mapping[str, Any]) -> dict[str, Any]:
+    return {kind: found for kind, found in page.items() if found}
+
+
 def _current(state: Mapping[str, Any]) -> str:
     return _SECOND if state.get(_CURRENT) == _SECOND else _FIRST
+
+
+def _other(state: Mapping[str, Any]) -> str:
+    return _FIRST if _current(state) == _SECOND else _SECOND
 
 
 def _page(state: Mapping[str, Any], name: str) -> Page:
@@ -106,11 +152,10 @@ def _page(state: Mapping[str, Any], name: str) -> Page:
     return page if isinstance(page, Mapping) else {}
 
 
-def _entries(state: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, Any]]]:
-    """Key to time of writing and value (None for a marker), of both pages; the later counts, on a draw the current page."""
-    current = _current(state)
-    found: dict[str, dict[str, tuple[float, Any]]] = {_ITEMS: {}, _STEPS: {}}
-    for name in (_SECOND if current == _FIRST else _FIRST, current):
+def _entries(state: Mapping[str, Any]) -> _Entries:
+    """Key to time of writing and value (None for a marker), of both pages; the later counts."""
+    found: _Entries = {_ITEMS: {}, _STEPS: {}}
+    for name in _PAGES:
         for kind, entries in found.items():
             for key, (written_at, value) in _page(state, name).get(kind, {}).items():
                 if key not in entries or written_at >= entries[key][0]:
@@ -126,6 +171,10 @@ def _entry(known: tuple[float, Any] | None, now: datetime, value: Any) -> list[A
 
 def _key(item: WorkingItem) -> str:
     return _joined(item.namespace, item.key)
+
+
+def _step_key(step: WorkingStep) -> str:
+    return _joined(step.namespace, step.id)
 
 
 def _joined(namespace: str, key: str) -> str:
@@ -155,6 +204,7 @@ def _item(value: Mapping[str, Any]) -> WorkingItem:
 
 def _step_value(step: WorkingStep) -> dict[str, Any]:
     return {
+        "id": step.id,
         "thought": step.thought,
         "action": step.action,
         "result": step.result,
@@ -167,10 +217,10 @@ def _step_value(step: WorkingStep) -> dict[str, Any]:
     }
 
 
-def _step(step_id: str, value: Mapping[str, Any]) -> WorkingStep:
+def _step(value: Mapping[str, Any]) -> WorkingStep:
     lists = {name: tuple(value[name]) for name in ("links", "sources")}
     times = {name: _time(value[name]) for name in ("at", "expires_at")}
-    return WorkingStep(id=step_id, **{**value, **lists, **times})
+    return WorkingStep(**{**value, **lists, **times})
 
 
 def _time(seconds: float | None) -> datetime | None:
