@@ -1,4 +1,4 @@
-"""The remembering node's part of remembering in the background: the turn is written to the outbox instead of being worked on."""
+"""The remembering node's part of the outbox: a turn is written there instead of being worked on, to wait or as a dead letter."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from graph_memory.graph.commits import Commit
 from graph_memory.graph.lineage import Lineage
 from graph_memory.graph.outbox import Entry, entry_id
 from graph_memory.graph.positions import Position
-from graph_memory.memories.base import Memory
+from graph_memory.graph.telling import Told
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Turn
 
+Kept = Mapping[str, Any] | None
+"""What a memory wants kept in the thread's state."""
 
-def posted(
-    memory: Memory, turn: Turn, *, node: str, lineage: Lineage | None, commit: Commit | None
-) -> Steps[Mapping[str, Any] | None]:
-    """Posts a memory's share of a turn, in one batch; returns the state that the memory will have when it has taken it in."""
+
+def posted(told: Told, turn: Turn, *, node: str, lineage: Lineage | None, commit: Commit | None) -> Steps[Kept]:
+    """Posts a memory's share of a turn, in one batch; returns the state that the memory will have when it has taken it in.
+
+    What the memory failed on becomes a dead letter.
+    """
+    memory = told.memory
     entry = Entry(
         id=entry_id(commit.operation if commit else "", node, memory.name, turn),
         memory=memory.name,
@@ -25,7 +30,9 @@ def posted(
         turn=turn,
         posted_at=turn.now,
         position=Position.of(commit, lineage) if commit and lineage else None,
+        attempts=told.tried,
+        reason=told.failed,
     )
     state = memory.state_after(turn)
-    yield StoreOps(entry.puts())
+    yield StoreOps(entry.buries() if told.failed else entry.puts())
     return state

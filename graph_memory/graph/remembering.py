@@ -30,16 +30,14 @@ from graph_memory.graph.posting import posted
 from graph_memory.graph.recalling import Desk, channel_of, tell
 from graph_memory.graph.recording import memory_calls, record_event
 from graph_memory.graph.state import MEMORY, merge_memory, next_version
+from graph_memory.graph.taking import Taken, taking
 from graph_memory.graph.telling import Told, first_cursors, told_to
 from graph_memory.graph.view import LineageView
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.assembly import reason_of, traceback_of
-from graph_memory.memories.base import Memory
-from graph_memory.memories.planning import REMEMBERED
 from graph_memory.messages import state_messages
 from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps, StoreOps
-from graph_memory.types import Turn
 
 logger = logging.getLogger("graph_memory")
 
@@ -56,13 +54,13 @@ def remember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = Fa
     """
     telling = _telling(desk, state, config, aside=aside)
     with memory_calls(desk, config):
-        outcomes = _outcomes(telling)
+        taken = _taken(telling)
         if telling.is_forked:
             telling = telling.on_a_branch()
-            outcomes = _outcomes(telling)
+            taken = _taken(telling)
     if left := telling.leftover():
-        outcomes = telling.kept(outcomes, run_all({LINEAGE: _asking(left)}, store=telling.store)[LINEAGE])
-    return telling.update(outcomes)
+        taken = telling.kept(taken, run_all({LINEAGE: _asking(left)}, store=telling.store)[LINEAGE])
+    return telling.update(taken)
 
 
 async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool = False) -> dict[str, Any]:
@@ -73,14 +71,14 @@ async def aremember(desk: Desk, state: Any, config: RunnableConfig, *, aside: bo
     """
     telling = _telling(desk, state, config, aside=aside)
     with memory_calls(desk, config):
-        outcomes = await arun_all(telling.bodies(), store=telling.store, deadline_seconds=_deadlines(desk))
+        taken = await _ataken(telling)
         if telling.is_forked:
             telling = telling.on_a_branch()
-            outcomes = await arun_all(telling.bodies(), store=telling.store, deadline_seconds=_deadlines(desk))
+            taken = await _ataken(telling)
     if left := telling.leftover():
         cleared = await arun_all({LINEAGE: _asking(left)}, store=telling.store)
-        outcomes = telling.kept(outcomes, cleared[LINEAGE])
-    return telling.update(outcomes)
+        taken = telling.kept(taken, cleared[LINEAGE])
+    return telling.update(taken)
 
 
 def cursors(desk: Desk, state: Any, config: RunnableConfig, pruned: Collection[str]) -> dict[str, Any]:
@@ -114,15 +112,13 @@ class _Telling:
         """Whether the commit's slot was found to be somebody else's."""
         return self.commit is not None and self.commit.is_forked
 
-    def bodies(self) -> dict[str, Steps[Any]]:
-        """What the memories do with it, by name."""
-        branch = self.commit.head.branch if self.commit else ""
-        return {told.memory.name: self._body(told.memory, replace(told.turn, branch=branch)) for told in self.told}
-
-    def _body(self, memory: Memory, turn: Turn) -> Steps[Any]:
-        if memory.remembers == "inline":
-            return memory.remember(turn)
-        return posted(memory, turn, node=self.desk.state_key, lineage=self.lineage, commit=self.commit)
+    def body(self, told: Told) -> Steps[Any]:
+        """What a memory does with what it is told now."""
+        turn = replace(told.turn, branch=self.commit.head.branch if self.commit else "")
+        memory = told.memory
+        if memory.remembers == "background" or (told.failed and memory.defers):
+            return posted(told, turn, node=self.desk.state_key, lineage=self.lineage, commit=self.commit)
+        return (memory.plain or memory).remember(turn) if told.failed else memory.remember(turn)
 
     def on_a_branch(self) -> _Telling:
         """The same, to be written on a branch of this operation's own."""
@@ -135,24 +131,18 @@ class _Telling:
         """What an earlier try of this operation wrote and this one did not."""
         return self.commit.leftover() if self.commit else []
 
-    def kept(self, outcomes: dict[str, Outcome], cleared: Outcome) -> dict[str, Outcome]:
-        """The outcomes, unless what an earlier try left could not be deleted: then all stays hidden, to be told again."""
+    def kept(self, taken: dict[str, Taken], cleared: Outcome) -> dict[str, Taken]:
+        """What was taken in, unless what an earlier try left could not be deleted: then all stays hidden, to be told again."""
         if self.commit is None or cleared.error is None:
-            return outcomes
+            return taken
         self.commit.is_taken = False
-        return dict.fromkeys(outcomes, cleared)
+        return {name: one.hidden_by(cleared.error) for name, one in taken.items()}
 
-    def update(self, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    def update(self, taken: Mapping[str, Taken]) -> dict[str, Any]:
         """How far each has got, and what it wants kept in the thread's state. One that failed will be told again."""
-        states: dict[str, Any] = {}
-        for told in self.told:
-            outcome = _checked(outcomes[told.memory.name])
-            done = outcome.error is None
-            states[told.memory.name] = {
-                **(outcome.value or {} if done else {}),
-                REMEMBERED: told.after if done else told.before,
-            }
-            _tell_remembered(self.desk, told, outcome)
+        for one in taken.values():
+            _tell_remembered(self.desk, one)
+        states = {name: one.state for name, one in taken.items()}
         update = {self.desk.state_key: states} if states and not self.aside else {}
         if self.commit is not None and self.commit.is_taken:
             update |= self._lineage_value(self.commit)
@@ -196,15 +186,41 @@ def _asking(ops: Sequence[Op]) -> Steps[None]:
     yield StoreOps(ops)
 
 
-def _outcomes(telling: _Telling) -> dict[str, Outcome]:
+def _taken(telling: _Telling) -> dict[str, Taken]:
     """One memory after the other, until one finds that this is a fork: then the others would ask their models in vain."""
-    outcomes: dict[str, Outcome] = {}
-    for name, body in telling.bodies().items():
-        if telling.is_forked:
-            body.close()
-            continue
-        outcomes |= run_all({name: body}, store=telling.store, deadline_seconds=_deadlines(telling.desk))
-    return outcomes
+    talks = _Talks(telling)
+    while talks.asked and not telling.is_forked:
+        name, told = next(iter(talks.asked.items()))
+        body = {name: telling.body(told)}
+        talks.answered(run_all(body, store=telling.store, deadline_seconds=_deadlines(telling.desk)))
+    return talks.taken
+
+
+async def _ataken(telling: _Telling) -> dict[str, Taken]:
+    """All memories at once."""
+    talks = _Talks(telling)
+    while talks.asked and not telling.is_forked:
+        bodies = {name: telling.body(told) for name, told in talks.asked.items()}
+        talks.answered(await arun_all(bodies, store=telling.store, deadline_seconds=_deadlines(telling.desk)))
+    return talks.taken
+
+
+class _Talks:
+    """What each memory is told now, until it has taken in what it can."""
+
+    def __init__(self, telling: _Telling) -> None:
+        self.taken: dict[str, Taken] = {}
+        self._talks = {told.memory.name: taking(told, splits=not telling.aside) for told in telling.told}
+        self.asked = {name: next(talk) for name, talk in self._talks.items()}
+
+    def answered(self, outcomes: Mapping[str, Outcome]) -> None:
+        """What came of it: a memory is told more, or is done."""
+        for name, outcome in outcomes.items():
+            try:
+                self.asked[name] = self._talks[name].send(_checked(outcome))
+            except StopIteration as done:
+                self.taken[name] = done.value
+                del self.asked[name]
 
 
 def _deadlines(desk: Desk) -> dict[str, float | None]:
@@ -219,24 +235,36 @@ def _checked(outcome: Outcome) -> Outcome:
     return replace(outcome, value=None, error=wrong)
 
 
-def _tell_remembered(desk: Desk, told: Told, outcome: Outcome) -> None:
-    memory = told.memory
-    reason = "" if outcome.error is None else reason_of(outcome.error)
-    if outcome.error is not None:
+def _tell_remembered(desk: Desk, taken: Taken) -> None:
+    memory, aside = taken.told.memory, taken.aside
+    here = {"node": desk.node, "memory": memory.name}
+    if taken.error is not None:
         if memory.required:
-            raise outcome.error
-        logger.warning(
-            "memory %r did not take in the turn: %s", memory.name, reason, exc_info=traceback_of(outcome.error)
+            raise taken.error
+        log = (
+            "memory %r set a turn aside that it kept failing on: %s"
+            if aside
+            else "memory %r did not take in the turn: %s"
         )
+        logger.warning(log, memory.name, reason_of(taken.error), exc_info=traceback_of(taken.error))
     tell(
         {
             "event": "remembered" if memory.remembers == "inline" else "posted",
-            "node": desk.node,
-            "memory": memory.name,
-            "elapsed_ms": round(outcome.elapsed_ms, 3),
-            "degraded": reason,
+            **here,
+            "elapsed_ms": round(taken.elapsed_ms, 3),
+            "degraded": "" if taken.error is None else reason_of(taken.error),
         }
     )
-    for event in memory.events(outcome.value or {}) if outcome.error is None else ():
-        tell({"node": desk.node, "memory": memory.name, **event})
-        record_event(desk, event, told.turn.scope)
+    if aside is not None:
+        tell(
+            {
+                "event": "set_aside",
+                **here,
+                "turn_id": aside.turn.turn_id,
+                "reason": aside.failed,
+                "dead_letter": memory.defers,
+            }
+        )
+    for event in (event for kept in taken.kept for event in memory.events(kept)):
+        tell({**here, **event})
+        record_event(desk, event, taken.told.turn.scope)

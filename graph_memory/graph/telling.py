@@ -30,6 +30,8 @@ class Told:
         before: the cursor as it was, for a memory that fails: id of the last message before what it is told.
         after: the cursor when it has taken it in.
         is_again: whether some of it may have been written by an attempt that failed.
+        failed: why the memory cannot take it in, when it is to be set aside; "" else.
+        tried: how often it failed on it by then.
     """
 
     memory: Memory
@@ -37,6 +39,8 @@ class Told:
     before: str
     after: str
     is_again: bool
+    failed: str = ""
+    tried: int = 0
 
 
 def told_to(

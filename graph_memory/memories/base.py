@@ -126,6 +126,14 @@ class Memory:
         """Whether this memory can remember in the background: it has a `state_after` of its own."""
         return type(self).state_after is not Memory.state_after
 
+    @property
+    def plain(self) -> Memory | None:
+        """This memory as it takes in a turn that it keeps failing on by itself; None when it knows no other way.
+
+        A memory that can remember in the background has that turn kept for it in the outbox instead, as a dead letter.
+        """
+        return None
+
     def overflow(self, query: Query) -> int:
         """How many of the query's first messages leave the window, as far as this memory has a say in it; pure.
 

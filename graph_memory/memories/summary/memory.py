@@ -18,7 +18,7 @@ from langchain_core.messages import BaseMessage
 from graph_memory.context.complexity import ComplexityEstimator, estimate_complexity
 from graph_memory.context.tokens import ledger_of, message_tokens, token_counter
 from graph_memory.errors import ModelError
-from graph_memory.extract.extractive import CountText, shortened
+from graph_memory.extract.extractive import shortened
 from graph_memory.memories.base import Memory
 from graph_memory.memories.planning import is_one_turn
 from graph_memory.memories.summary.compression import (
@@ -36,7 +36,7 @@ from graph_memory.memories.summary.copy import Copy
 from graph_memory.memories.summary.fitting import fitted
 from graph_memory.memories.summary.options import check_options
 from graph_memory.memories.summary.preserving import Preserved, PreserveRules, Sorted, sorted_out
-from graph_memory.memories.summary.record import TASK_TOKENS, Summary, digest_of, instruction_of, task_of
+from graph_memory.memories.summary.record import TASK_TOKENS, Summary, digest_of, with_aims
 from graph_memory.memories.summary.writing import Fallback, Writer, Written, context_tokens_of
 from graph_memory.messages import text_of
 from graph_memory.models import ChatModel
@@ -64,7 +64,8 @@ class SummaryMemory(Memory):
         preserve: what "selective" keeps word for word.
         prompt: what the model is told; the size and the rule that it reads data are added.
         fallback: "extractive" summarises without the model when it fails; "none" keeps the history and tries again after the next
-            turn, because what is lost in a poor summary never comes back, and history that waits does.
+            turn, because what is lost in a poor summary never comes back, and history that waits does. Only a turn that the model
+            keeps failing on, while it summarises others, is then taken in without it.
         call_tokens: what the model is given at once; what is longer is summarised by parts. None asks the model's profile.
         context_tokens: what the assistant's model takes at once, for "adaptive"; None asks this memory's model, else 100,000.
         complexity: estimates the question, for "adaptive".
@@ -116,6 +117,11 @@ class SummaryMemory(Memory):
         if copy is not None and not known.messages and not query.is_whole and query.has_store:
             known = _meant((yield from copy.read()), query)
         return self.section(known.snippets(copy.key if copy else ""))
+
+    @property
+    def plain(self) -> SummaryMemory | None:
+        """Without the model."""
+        return None if self.model is None else replace(self, model=None)
 
     def overflow(self, query: Query) -> int:
         """All but the newest messages, once there are too many tokens; everything, where no memory shows a history."""
@@ -239,7 +245,7 @@ class SummaryMemory(Memory):
         count = counter.count_text
         most = self.max_tokens or turn.share_tokens or USUAL_TOKENS
         added = sum(message_tokens(new, counter))
-        aimed = _with_aims(known, new, max_tokens=max(1, min(TASK_TOKENS, most // 4)), count=count)
+        aimed = with_aims(known, new, max_tokens=max(1, min(TASK_TOKENS, most // 4)), count=count)
         size = self._size(known.tokens + added, max(1, most - sum(map(count, aimed.aim_lines))))
         told = self._sorted(known.preserved, new, size, counter)
         written = Written("")
@@ -286,12 +292,6 @@ class SummaryMemory(Memory):
         stands_for = known.tokens + sum(message_tokens(told.rest, counter))
         share = known.tokens / stands_for if stands_for else 0.0
         return (yield from writer.written(earlier, rest, max_tokens=room, earlier_share=share))
-
-
-def _with_aims(known: Summary, new: Sequence[BaseMessage], *, max_tokens: int, count: CountText) -> Summary:
-    task = task_of(known.task, new, max_tokens=max_tokens, count=count)
-    instruction = instruction_of(known.instruction, new, max_tokens=max_tokens, count=count)
-    return replace(known, task=task, instruction="" if instruction == task else instruction)
 
 
 def _meant(copy: Summary, query: Query) -> Summary:

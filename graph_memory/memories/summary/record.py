@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -148,6 +148,13 @@ def instruction_of(known: str, messages: Sequence[BaseMessage], *, max_tokens: i
     """The newest message in which the user says how things are to be done from then on (in English), else the one known."""
     found = [text for text in _human_texts(messages) if _INSTRUCTS.search(text)]
     return clipped(found[-1], max_tokens=max_tokens, count=count) if found else known
+
+
+def with_aims(known: Summary, new: Sequence[BaseMessage], *, max_tokens: int, count: CountText) -> Summary:
+    """The summary with the task and the instruction as they are after new messages."""
+    task = task_of(known.task, new, max_tokens=max_tokens, count=count)
+    instruction = instruction_of(known.instruction, new, max_tokens=max_tokens, count=count)
+    return replace(known, task=task, instruction="" if instruction == task else instruction)
 
 
 def _human_texts(messages: Sequence[BaseMessage]) -> list[str]:
