@@ -1,6 +1,7 @@
 """A process that talks in one thread until it is killed: python -m tests.lineage_child URL MODE DURABILITY FIRST DIE_AT
 
 `FIRST` is the number of the first word that it says; at its `DIE_AT`-th operation of the store it kills itself, with 0 never.
+After `LONGEST` turns it is silent and waits: a thread must stay so short that a search still finds all of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tests.lineage_checks import USER
 from tests.lineage_faults import CrashError, Fuse, FusedStore
 from tests.lineage_graphs import Script, plain, word
 
+LONGEST = 20
 CONFIG: Any = {"configurable": {"thread_id": "t", "user_id": USER}}
 
 
@@ -41,15 +43,17 @@ def _said() -> dict[str, Any]:
 def _talk(url: str, durability: Any, die_at: int) -> None:
     with open_memory(url) as memory:
         graph = _graph(memory, die_at)
-        while True:
+        for _ in range(LONGEST):
             graph.invoke(_said(), CONFIG, durability=durability)
+        signal.pause()
 
 
 async def _atalk(url: str, durability: Any, die_at: int) -> None:
     async with open_memory(url) as memory:
         graph = _graph(memory, die_at)
-        while True:
+        for _ in range(LONGEST):
             await graph.ainvoke(_said(), CONFIG, durability=durability)
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from tests.lineage import Life
 from tests.lineage_graphs import Shape, plain
 
 WAYS = [("invoke", "sync"), ("ainvoke", "async"), ("invoke", "exit")]
-KILLS = 1
+THREADS, KILLS = 1, 1
 if os.environ.get("GRAPH_MEMORY_SOAK"):
-    WAYS, KILLS = list(itertools.product(MODES, ("sync", "async", "exit"))), 20
+    WAYS, THREADS, KILLS = list(itertools.product(MODES, ("sync", "async", "exit"))), 5, 4
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,10 +40,13 @@ def killed(url: str, mode: str, durability: str, first: int, chance: random.Rand
         assert child.wait(timeout=60) == -9
 
 
+@pytest.mark.parametrize("thread", range(THREADS))
 @pytest.mark.parametrize(("mode", "durability"), WAYS)
-def test_a_killed_process_leaves_a_thread_that_can_be_gone_on_with(mode: str, durability: str, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_a_thread_that_can_be_gone_on_with(
+    mode: str, durability: str, thread: int, tmp_path: Path
+) -> None:
     """Nothing doubled, stale or missing after a kill, whether the run is resumed or the user says something else."""
-    url, chance = f"sqlite:///{tmp_path}/memory.db", random.Random(f"{mode} {durability}")
+    url, chance = f"sqlite:///{tmp_path}/memory.db", random.Random(f"{mode} {durability} {thread}")
     for kill in range(KILLS):
         killed(url, mode, durability, 10_000 * (2 * kill + 1), chance)
         with open_memory(url) as memory:
