@@ -29,7 +29,7 @@ class Memory:
     checkpointer: BaseCheckpointSaver[Any]
 
 
-def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[Memory]:
+def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True, **options: Any) -> Opening[Memory]:
     """The store and the checkpointer that a url names, for a `with` or an `async with` block.
 
     A SQLite file, a Postgres database or a Redis holds both. In a `with` block the checkpointer serves graphs that are
@@ -38,6 +38,7 @@ def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> O
     Args:
         url: as in `open_store`.
         embed: as in `open_store`.
+        create: whether to make a SQLite file that is not there; without, a mistyped url is an error instead of an empty memory.
         options: those of `open_store` and of `open_checkpointer`.
 
     Raises:
@@ -49,8 +50,8 @@ def open_memory(url: str, *, embed: Embedder | None = None, **options: Any) -> O
     for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS.get(scheme, frozenset())
     check_options(options, for_store | for_checkpointer, "open_memory")
     return _Memories(
-        open_store(url, embed=embed, **{k: v for k, v in options.items() if k in for_store}),
-        open_checkpointer(url, **{k: v for k, v in options.items() if k in for_checkpointer}),
+        open_store(url, embed=embed, create=create, **{k: v for k, v in options.items() if k in for_store}),
+        open_checkpointer(url, create=create, **{k: v for k, v in options.items() if k in for_checkpointer}),
     )
 
 

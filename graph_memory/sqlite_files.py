@@ -29,16 +29,21 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 
 
-def connect(path: str | None, timeout_seconds: float) -> sqlite3.Connection:
+def connect(path: str | None, timeout_seconds: float, *, create: bool = True) -> sqlite3.Connection:
     """A connection in WAL mode that begins transactions only when told to; None is a database in memory.
 
+    Args:
+        path: the file.
+        timeout_seconds: how long to wait for others.
+        create: whether to make a file that is not there.
+
     Raises:
-        ConfigurationError: the file's folder does not exist, or the path is a folder.
+        ConfigurationError: the file's folder does not exist, the path is a folder, or there is no file and none is to be made.
         StoreError: the file cannot be opened or is no SQLite database.
         StoreUnavailableError: another process holds it for longer than the timeout.
     """
     if path is not None:
-        _check_place(Path(path))
+        _check_place(Path(path), create=create)
     with translated(path):
         connection = sqlite3.connect(path or ":memory:", timeout_seconds, isolation_level=None, check_same_thread=False)
         try:
@@ -60,15 +65,15 @@ def is_ours(connection: sqlite3.Connection) -> bool:
     return int(connection.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID
 
 
-def check_for_checkpoints(path: str, timeout_seconds: float) -> None:
-    """Makes sure that LangGraph's saver can keep checkpoints in a file; creates the file if it is absent.
+def check_for_checkpoints(path: str, timeout_seconds: float, *, create: bool = True) -> None:
+    """Makes sure that LangGraph's saver can keep checkpoints in a file; with `create` it makes a file that is not there.
 
     Raises:
-        ConfigurationError: the folder does not exist, or the path is a folder.
+        ConfigurationError: as in `connect`.
         StoreError: the file is foreign, damaged or cannot be written.
         StoreUnavailableError: another process holds it for longer than the timeout.
     """
-    with closing(connect(path, timeout_seconds)) as connection, translated(path):
+    with closing(connect(path, timeout_seconds, create=create)) as connection, translated(path):
         if not is_ours(connection) and tables(connection) and not CHECKPOINT_TABLES & tables(connection):
             raise foreign(path)
         connection.execute("BEGIN IMMEDIATE")
@@ -114,8 +119,12 @@ def _code(exc: sqlite3.Error) -> int:
     return (getattr(exc, "sqlite_errorcode", None) or -1) & 0xFF
 
 
-def _check_place(path: Path) -> None:
+def _check_place(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise ConfigurationError(f"{path} is a folder, not a file: name a file in it, such as {path / 'memory.db'}")
     if not path.parent.exists():
         raise ConfigurationError(f"the folder {path.parent} does not exist: create it first")
+    if not create and not path.exists():
+        raise ConfigurationError(
+            f"there is no memory file {path}: check the url, or make one with `graph-memory chat` or `graph-memory ingest`"
+        )

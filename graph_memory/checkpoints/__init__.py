@@ -24,7 +24,7 @@ OPTIONS = {
 """What `open_checkpointer` takes, by scheme."""
 
 
-def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[Any]]:
+def open_checkpointer(url: str, *, create: bool = True, **options: Any) -> Opening[BaseCheckpointSaver[Any]]:
     """The checkpointer that a url names, for a `with` or an `async with` block.
 
     For a file it is LangGraph's `SqliteSaver` in a `with` block, for graphs that are invoked, and its `AsyncSqliteSaver` in
@@ -35,6 +35,7 @@ def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[A
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `sqlite://` (in memory, gone after the block),
             `postgresql://user:password@host/database` or `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS.
+        create: whether to make a SQLite file that is not there.
         options: `timeout_seconds` (10), how long to wait for other writers or for a server; `serde`, LangGraph's serializer; for
             Postgres also `pool_size` (10), connections at most; for Redis `ttl_seconds`, `prefix` and `max_connections`, see
             `RedisSaver`.
@@ -56,14 +57,17 @@ def open_checkpointer(url: str, **options: Any) -> Opening[BaseCheckpointSaver[A
         with extra("Redis", "redis"):
             from graph_memory.checkpoints.redis import RedisSaver
         return RedisSaver(place.url, **options)
-    return _SqliteCheckpointer(place.path, **options)
+    return _SqliteCheckpointer(place.path, create=create, **options)
 
 
 class _SqliteCheckpointer:
     """Opens LangGraph's saver that fits the kind of block."""
 
-    def __init__(self, path: str | None, *, timeout_seconds: float = 10.0, serde: Any = None) -> None:
+    def __init__(
+        self, path: str | None, *, create: bool = True, timeout_seconds: float = 10.0, serde: Any = None
+    ) -> None:
         self._path = path
+        self._create = create
         self._timeout = timeout_seconds
         self._serde = serde
         self._open = ExitStack()
@@ -74,7 +78,7 @@ class _SqliteCheckpointer:
             return self._in_memory()
         from langgraph.checkpoint.sqlite import SqliteSaver
 
-        check_for_checkpoints(self._path, self._timeout)
+        check_for_checkpoints(self._path, self._timeout, create=self._create)
         connection = self._open.enter_context(closing(connect(self._path, self._timeout)))
         connection.isolation_level = "DEFERRED"  # the saver commits by itself and relies on sqlite3 to begin
         return SqliteSaver(connection, serde=self._serde)
@@ -90,7 +94,7 @@ class _SqliteCheckpointer:
         import aiosqlite
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        await asyncio.to_thread(check_for_checkpoints, self._path, self._timeout)
+        await asyncio.to_thread(check_for_checkpoints, self._path, self._timeout, create=self._create)
         connection = await self._aopen.enter_async_context(aiosqlite.connect(self._path, timeout=self._timeout))
         await connection.execute("PRAGMA synchronous = NORMAL")
         return AsyncSqliteSaver(connection, serde=self._serde)

@@ -1,4 +1,8 @@
-"""The commands of `graph-memory` and their options. Each command's work is in the module of its name, loaded when it runs."""
+"""The commands of `graph-memory` and their options. Each command's work is in the module of its name, loaded when it runs.
+
+Where memory is kept is said by `--memory URL`; by an argument to those that look after a server (worker, migrate), and by the
+variable GRAPH_MEMORY_URL to all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Place, Thread, User
+from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Server, Thread, User
 from graph_memory.cli.settings import Settings
 from graph_memory.errors import GraphMemoryError
 
@@ -118,20 +122,20 @@ def forget(
 
 @app.command()
 def export(
-    url: Place = URL,
+    memory: Memory = URL,
     user: User = USER,
     output: Annotated[str, typer.Option("--output", metavar="FILE", help="Where to write; - is stdout.")] = "-",
 ) -> None:
     """Write everything that is remembered of a user as JSON Lines, for `graph-memory import`."""
     from graph_memory.cli.transfer import export as run
 
-    run(Settings(url, user), output)
+    run(Settings(memory, user), output)
 
 
 @app.command("import")
 def take_in(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `graph-memory export` wrote; - is stdin.")],
-    url: Place = URL,
+    memory: Memory = URL,
     user: User = USER,
     from_user: Annotated[
         str | None, typer.Option("--from", metavar="USER", help="Take over the memory of this other user.")
@@ -141,12 +145,12 @@ def take_in(
     """Bring an exported memory back. Run it again after an interruption: nothing is doubled."""
     from graph_memory.cli.transfer import take_in as run
 
-    run(Settings(url, user, BUDGET, None, embed), file, from_user=from_user)
+    run(Settings(memory, user, BUDGET, None, embed), file, from_user=from_user)
 
 
 @app.command()
 def consolidate(
-    url: Place = URL,
+    memory: Memory = URL,
     user: User = USER,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this it only says what it would do.")] = False,
     prune_below: Annotated[
@@ -158,7 +162,7 @@ def consolidate(
     """Make episodes of finished sessions, merge near-duplicates, drop what scores low. A dry run unless --apply."""
     from graph_memory.cli.consolidate import consolidate as run
 
-    run(Settings(url, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
+    run(Settings(memory, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
 
 
 @app.command()
@@ -221,7 +225,10 @@ def evaluate(
 def history(
     thread: Annotated[str, typer.Argument(help="The thread_id, or the name of a conversation of `graph-memory chat`.")],
     memory: Memory = URL,
-    user: User = USER,
+    user: Annotated[
+        str,
+        typer.Option("--user", envvar="GRAPH_MEMORY_USER", help="Whose thread it is; '' is one that names no user."),
+    ] = USER,
     agent: Annotated[str | None, typer.Option("--agent", help="Whose memory, where agents have their own.")] = None,
     messages_key: Annotated[
         str, typer.Option("--messages-key", help="The state key of the conversation.")
@@ -242,7 +249,7 @@ def worker(
             "--graph", metavar="MODULE:NAME", help="The graph with memory, a list of memories, or a function."
         ),
     ],
-    url: Place = URL,
+    url: Server = URL,
     debounce_seconds: Annotated[
         float,
         typer.Option("--debounce-seconds", min=0, help="Wait for a thread to rest, then take in its turns as one."),
@@ -265,7 +272,7 @@ def worker(
 
 @app.command()
 def outbox(
-    url: Place = URL,
+    memory: Memory = URL,
     dead: Annotated[bool, typer.Option("--dead", help="List what failed too often, with the reasons.")] = False,
     requeue: Annotated[
         str | None,
@@ -275,7 +282,7 @@ def outbox(
     """Show what waits to be taken in by a worker. Nothing of what was said is shown."""
     from graph_memory.cli.outbox import outbox as run
 
-    run(Settings(url, USER), dead=dead, requeued=requeue)
+    run(Settings(memory, USER), dead=dead, requeued=requeue)
 
 
 @app.command("demo-step", hidden=True)

@@ -43,7 +43,7 @@ def chat(settings: Settings, *, thread: str) -> None:
         raise ConfigurationError(
             "GRAPH_MEMORY_ENABLED is off: without memory there is nothing to quote, so give --model"
         )
-    with settings.open() as memory:
+    with settings.open(create=True) as memory:
         scope = settings.scope(thread)
         node = reader_node(scope) if model is None else model_node(model)
         attached = chat_memories(more, model)

@@ -103,7 +103,7 @@ def _remember(settings: Settings) -> int:
     months = f"{spoken[0].additional_kwargs['said_at'][:7]} to {spoken[-1].additional_kwargs['said_at'][:7]}"
     console().print(_WELCOME.format(messages=len(spoken), months=months))
     started = time.perf_counter()
-    with settings.open() as memory, progress("process 1 listens", len(spoken)) as advance:
+    with settings.open(create=True) as memory, progress("process 1 listens", len(spoken)) as advance:
         for turn in replay(spoken, memory, settings.scope(_THREAD), budget_tokens=settings.budget_tokens):
             advance(len(turn))
     console().print(f"process 1: {len(spoken)} messages remembered in {time.perf_counter() - started:.1f} s\n")

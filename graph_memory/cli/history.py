@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from rich.tree import Tree
@@ -12,10 +12,16 @@ from rich.tree import Tree
 from graph_memory.cli.settings import Settings, thread_id
 from graph_memory.cli.show import console
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.history import Line, Moment, lines_of, read_slots, root_in
+from graph_memory.graph.history import Line, Moment, is_nobodys, lines_of, read_slots, root_in
+from graph_memory.lifecycle.forgetting import user_threads
 from graph_memory.messages import speaker_of, text_of
 from graph_memory.steps import run
 from graph_memory.types import Scope
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import CheckpointTuple
+
+    from graph_memory.opening import Memory
 
 _CLIP = 60
 
@@ -24,17 +30,12 @@ def history(settings: Settings, thread: str, *, agent: str | None, messages_key:
     """The command.
 
     Raises:
-        ConfigurationError: there is no such thread.
+        ConfigurationError: the user has no such thread; whether somebody else has one is not said.
         StoreError: the memory cannot be used.
     """
     with settings.open() as memory:
-        names = (thread, thread_id(settings.user, thread))
-        name = next((name for name in names if memory.checkpointer.get_tuple(_config(name)) is not None), None)
-        if name is None:
-            raise ConfigurationError(
-                f"there are no checkpoints of a thread {thread!r} here: check --memory, or its name"
-            )
-        checkpoints = [found for found in memory.checkpointer.list(_config(name)) if not _ns(found)]
+        name = _own(memory, settings.user, thread)
+        checkpoints = _checkpoints(memory, name)
         scope = Scope(user_id=settings.user, thread_id=name, agent=agent)
         root = root_in(checkpoints)
         slots = run(read_slots(scope, root), store=memory.store) if root else {}
@@ -42,6 +43,30 @@ def history(settings: Settings, thread: str, *, agent: str | None, messages_key:
     console().print(
         json.dumps([_value(line) for line in lines], ensure_ascii=False) if as_json else _tree(thread, lines)
     )
+
+
+def _own(memory: Memory, user: str, thread: str) -> str:
+    """The id of the user's thread of that name, as a graph or as `graph-memory chat` would call it.
+
+    Raises:
+        ConfigurationError: the user has none; whether somebody else has one is not said.
+    """
+    if user:
+        own = user_threads(memory.store, user, memory.checkpointer)
+    else:
+        own = [thread] if run(is_nobodys(thread, _checkpoints(memory, thread)), store=memory.store) else []
+    names = (name for name in (thread, thread_id(user, thread)) if name in own)
+    name = next((name for name in names if _checkpoints(memory, name)), None)
+    if name is None:
+        raise ConfigurationError(
+            f"there are no checkpoints of a thread {thread!r} of {user or 'nobody'} here: give the thread_id that the graph ran"
+            " with, and its user by --user ('' where it named none)"
+        )
+    return name
+
+
+def _checkpoints(memory: Memory, name: str) -> list[CheckpointTuple]:
+    return [found for found in memory.checkpointer.list(_config(name)) if not _ns(found)]
 
 
 def _tree(thread: str, lines: Iterable[Line]) -> Tree:

@@ -103,7 +103,7 @@ def ingest(settings: Settings, path: Path, *, conversation: int | None, human: s
     path.open("rb").close()  # before a memory is made for a file that is not there
     intake = Intake(path, skip_bad_lines, conversation, human)
     total = counting(path, conversation) if console().is_terminal else None
-    with settings.open() as memory, progress(f"remembering {path.name}", total) as advance:
+    with settings.open(create=True) as memory, progress(f"remembering {path.name}", total) as advance:
         for batch in take_in(intake, [VectorMemory()], settings.scope(), memory.store):
             advance(len(batch))
     if skip_bad_lines or intake.new or intake.known or not intake.faults:

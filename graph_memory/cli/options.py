@@ -10,6 +10,9 @@ Memory = Annotated[
     str,
     typer.Option("--memory", metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True),
 ]
+Server = Annotated[
+    str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True)
+]
 User = Annotated[str, typer.Option("--user", envvar="GRAPH_MEMORY_USER", help="Whose memory it is.")]
 Budget = Annotated[
     int,
@@ -34,9 +37,6 @@ Embed = Annotated[
         envvar="GRAPH_MEMORY_EMBED",
         help="An embedding model; without one, memory is searched by words.",
     ),
-]
-Place = Annotated[
-    str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="Where memory is kept.", show_default=True)
 ]
 Thread = Annotated[str, typer.Option("--thread", help="Which conversation to go on with.")]
 

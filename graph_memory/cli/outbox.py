@@ -29,7 +29,7 @@ def outbox(settings: Settings, *, dead: bool, requeued: str | None) -> None:
         if requeued is not None:
             count = requeue(memory.store, None if requeued == _ALL else [requeued])
             if not count and requeued != _ALL:
-                raise ConfigurationError(f"there is no dead letter {requeued}: see graph-memory outbox URL --dead")
+                raise ConfigurationError(f"there is no dead letter {requeued}: see graph-memory outbox --dead")
             console().print(f"requeued: {amount(count, 'dead letter')}")
             return
         lying = dead_letters(memory.store)

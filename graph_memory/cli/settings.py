@@ -46,20 +46,29 @@ class Settings:
     embed: str | None = None
 
     def scope(self, thread: str | None = None) -> Scope:
-        """This user's, in one of their threads."""
-        return Scope(user_id=self.user, thread_id=None if thread is None else thread_id(self.user, thread))
-
-    def open(self) -> Opening[Memory]:
-        """The memory, for a `with` block.
+        """This user's, in one of their threads.
 
         Raises:
-            ConfigurationError: the url or the embedding model is wrong.
+            ConfigurationError: the user's name is empty, which names nobody.
+        """
+        if not self.user:
+            raise ConfigurationError("--user is empty: name the user whose memory it is")
+        return Scope(user_id=self.user, thread_id=None if thread is None else thread_id(self.user, thread))
+
+    def open(self, *, create: bool = False) -> Opening[Memory]:
+        """The memory, for a `with` block.
+
+        Args:
+            create: whether to make a file that is not there, for commands that remember.
+
+        Raises:
+            ConfigurationError: the url or the embedding model is wrong; on entering the block, when there is no such file.
             StoreError: on entering the block, when the file cannot be used.
         """
         from graph_memory.opening import open_memory
 
         _check_key(self.embed)
-        return open_memory(self.url, embed=self.embed)
+        return open_memory(self.url, embed=self.embed, create=create)
 
     def chat_model(self) -> BaseChatModel | None:
         """The chat model, None when none was asked for.

@@ -39,7 +39,7 @@ def take_in(settings: Settings, file: str, *, from_user: str | None) -> None:
         with open(file, "rb"):  # before a memory is made for a file that is not there
             pass
     source = _utf8(sys.stdin) if file == STANDARD else file
-    with settings.open() as memory:
+    with settings.open(create=True) as memory:
         count = import_user(memory.store, settings.user, source, from_user=from_user)
     typer.echo(f"imported: {_items(count)} of {settings.user}")
 

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.store.base import SearchOp
+from langgraph.store.base import ListNamespacesOp, MatchCondition, SearchOp
 
 from graph_memory.graph.commits import slot_key
 from graph_memory.graph.lineage import LINEAGE, Head
@@ -74,6 +74,15 @@ def root_in(checkpoints: Iterable[CheckpointTuple]) -> str:
     """The thread's root; "" when none of its checkpoints has one, because nothing was remembered with lineage."""
     found = (_lineage(one).get("root") for one in checkpoints)
     return next((root for root in found if root), "")
+
+
+def is_nobodys(thread: str, checkpoints: Iterable[CheckpointTuple]) -> Steps[bool]:
+    """Whether a thread belongs to no user: none of its runs named one, and what it remembered is private to it."""
+    if any(cast("Mapping[str, Any]", one.metadata or {}).get("user_id") for one in checkpoints):
+        return False
+    own = namespace(Scope(thread_id=thread), LINEAGE)[:2]
+    [found] = yield StoreOps([ListNamespacesOp(match_conditions=(MatchCondition("prefix", own),), limit=1)])
+    return any(tuple(where[:2]) == own for where in found)
 
 
 def lines_of(

@@ -69,7 +69,7 @@ async def auser_threads(store: BaseStore, user_id: str, checkpointer: BaseCheckp
 def _threads(user_id: str) -> Steps[set[str]]:
     """Threads named by slots of commits, and by namespaces of archives where there was no lineage."""
     found = set[str]()
-    for item in (yield from listed(user_prefix(user_id))):
+    for item in (yield from listed(user_prefix(user_id), with_expired=True)):
         found |= set(ids_in(item.namespace, "thread"))
         if LINEAGE in ids_in(item.namespace, "memory") and item.value.get(THREAD):
             found.add(item.value[THREAD])

@@ -13,17 +13,20 @@ PAGE = 500
 """Items that a store is asked for at once."""
 
 
-def listed(prefix: tuple[str, ...], filter: Mapping[str, Any] | None = None) -> Steps[list[Item]]:
+def listed(
+    prefix: tuple[str, ...], filter: Mapping[str, Any] | None = None, *, with_expired: bool = False
+) -> Steps[list[Item]]:
     """Every item under a namespace, each once, whatever is written meanwhile.
 
     Args:
         prefix: the namespace; those beneath it count too.
         filter: as in LangGraph's `SearchOp`.
+        with_expired: whether what is over is wanted too, on a store that has no TTL.
     """
     found: dict[tuple[tuple[str, ...], str], Item] = {}
     offset = 0
     while True:
-        page = yield from listed_page(prefix, offset, filter)
+        page = yield from listed_page(prefix, offset, filter, with_expired=with_expired)
         found |= {(item.namespace, item.key): item for item in page if item.namespace[: len(prefix)] == prefix}
         if len(page) < PAGE:
             return list(found.values())

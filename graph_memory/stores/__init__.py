@@ -23,7 +23,7 @@ OPTIONS = {
 """What `open_store` takes beside `embed`, by scheme; `SqliteStore`, `PostgresStore` and so on say what each means."""
 
 
-def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Opening[BaseStore]:
+def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, **options: Any) -> Opening[BaseStore]:
     """The store that a url names, for a `with` or an `async with` block.
 
     Args:
@@ -32,11 +32,13 @@ def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Op
             `https://<project>.supabase.co` with `key=` and `token=`.
         embed: LangChain `Embeddings`, a function (sync or async) from a list of texts to vectors, or an `init_embeddings`
             string such as "openai:text-embedding-3-small". Without it, search goes by words alone.
+        create: whether to make a SQLite file that is not there; for reading, better not. Servers have nothing to make.
         options: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock (`SqliteStore`); user, pool_size (`PostgresStore`);
             cache_mb, prefix, most_ranked, max_connections (`RedisStore`); key, token, max_connections (`SupabaseStore`).
 
     Raises:
-        ConfigurationError: the url, `embed` or an option is wrong.
+        ConfigurationError: the url, `embed` or an option is wrong; on entering the block, when the file's folder does not exist,
+            or the file, which is not to be made.
         MissingExtraError: the packages that this kind of url needs are not installed.
         StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
         StoreUnavailableError: on entering the block, when the server does not answer.
@@ -57,4 +59,4 @@ def open_store(url: str, *, embed: Embedder | None = None, **options: Any) -> Op
         return SupabaseStore(place.url, embed=embed, **options)
     from graph_memory.stores.sqlite import SqliteStore
 
-    return SqliteStore(place.path, embed=embed, **options)
+    return SqliteStore(place.path, embed=embed, create=create, **options)

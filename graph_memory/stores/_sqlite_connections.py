@@ -29,13 +29,23 @@ class Connections:
     Args:
         path: the file; None for a database in memory.
         timeout_seconds: how long to wait for others before giving up.
+        must_exist: whether to refuse a file that is not there instead of making it.
         is_ready: called with the first connection: whether the file has its tables; raises if it must not be used.
         create: called in a write transaction when it has not.
     """
 
-    def __init__(self, path: str | None, timeout_seconds: float, *, is_ready: Work[bool], create: Work[None]) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        timeout_seconds: float,
+        *,
+        must_exist: bool = False,
+        is_ready: Work[bool],
+        create: Work[None],
+    ) -> None:
         self._path = path
         self._timeout = timeout_seconds
+        self._must_exist = must_exist
         self._is_ready = is_ready
         self._create = create
         self._idle: list[sqlite3.Connection] = []
@@ -107,7 +117,7 @@ class Connections:
                 raise StoreError(_CLOSED)
             if self._idle:
                 return self._idle.pop()
-        connection = connect(self._path, self._timeout)
+        connection = connect(self._path, self._timeout, create=not self._must_exist)
         try:
             self._check(connection)
         except BaseException:

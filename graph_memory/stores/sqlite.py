@@ -56,6 +56,7 @@ class SqliteStore(BackEnd):
             `sweep_ttl`; there is no background sweeper.
         cache_mb: megabytes of vectors and postings that are kept in memory between searches.
         timeout_seconds: how long to wait for other writers.
+        create: whether to make a file that is not there; without, it is refused on opening.
         weights: how much words and meaning count in a search.
         clock: the time, for tests.
 
@@ -73,6 +74,7 @@ class SqliteStore(BackEnd):
         ttl: TTLConfig | None = None,
         cache_mb: float = 256.0,
         timeout_seconds: float = 10.0,
+        create: bool = True,
         weights: FusionWeights | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -86,6 +88,7 @@ class SqliteStore(BackEnd):
         self._connections = Connections(
             self.path,
             positive("timeout_seconds", timeout_seconds),
+            must_exist=not create,
             is_ready=partial(_is_ready, path=self.path, dims=self._dims if embed is not None else None),
             create=partial(schema.create, path=self.path),
         )

@@ -212,6 +212,7 @@ def test_asking_is_not_remembered(cli: Command):
 
 def test_ask_declines_what_memory_does_not_hold(cli: Command):
     """Declining is an answer, not a failure; an empty memory is pointed out."""
+    cli("chat")
     code, out, err = cli("ask", "What is the capital of Peru?")
 
     assert code == 0
@@ -327,6 +328,7 @@ def test_what_a_user_gets_wrong_is_one_sentence(cli: Command, args: list[str], s
     cli.transcript(name="empty.jsonl")
     cli.transcript("Dear diary,", name="prose.txt")
     cli.transcript({"rows": []}, name="rows.json")
+    cli("ingest", "chat.jsonl")
 
     code, out, err = cli(*args)
 

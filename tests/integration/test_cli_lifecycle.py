@@ -25,7 +25,7 @@ def texts(url: str, user: str = "me") -> list[str]:
 
 def exported(cli: Command, path: Path, *args: str) -> str:
     """Exports to stdout, as with `> file`."""
-    code, out, err = cli("export", DB, *args)
+    code, out, err = cli("export", "--memory", DB, *args)
     assert code == 0, err
     path.write_text(out, encoding="utf-8")
     return str(path)
@@ -36,8 +36,8 @@ def test_what_is_exported_is_imported_elsewhere(cli: Command, tmp_path: Path):
     cli("ingest", cli.transcript(*LINES))
     file = exported(cli, tmp_path / "me.jsonl")
 
-    assert "exported" in cli("export", DB, "--output", str(tmp_path / "again.jsonl"))[2]
-    code, out, _ = cli("import", file, OTHER)
+    assert "exported" in cli("export", "--memory", DB, "--output", str(tmp_path / "again.jsonl"))[2]
+    code, out, _ = cli("import", file, "--memory", OTHER)
 
     assert code == 0
     assert "imported: 5 items of me" in out
@@ -52,7 +52,7 @@ def test_importing_reads_stdin(cli: Command, tmp_path: Path):
     cli("ingest", cli.transcript(*LINES))
     file = exported(cli, tmp_path / "me.jsonl")
 
-    assert "imported: 5 items" in cli("import", "-", OTHER, stdin=Path(file).read_text(encoding="utf-8"))[1]
+    assert "imported: 5 items" in cli("import", "-", "--memory", OTHER, stdin=Path(file).read_text(encoding="utf-8"))[1]
 
 
 def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
@@ -60,21 +60,21 @@ def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
     cli("ingest", cli.transcript(*LINES), "--user", "ada")
     file = exported(cli, tmp_path / "ada.jsonl", "--user", "ada")
 
-    code, out, err = cli("import", file, DB, "--user", "bob")
+    code, out, err = cli("import", file, "--memory", DB, "--user", "bob")
     assert (code, out) == (1, "")
     assert "--from" in err
     assert texts(DB, "bob") == []
 
-    cli("import", file, DB, "--user", "bob", "--from", "ada")
+    cli("import", file, "--memory", DB, "--user", "bob", "--from", "ada")
     assert texts(DB, "bob") == texts(DB, "ada") != []
 
 
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["import", "missing.jsonl", OTHER], "No such file"),
-        (["import", "chat.jsonl", OTHER], "line 1 of the export cannot be used"),
-        (["export", "nonsense"], "not a url of a memory"),
+        (["import", "missing.jsonl", "--memory", OTHER], "No such file"),
+        (["import", "chat.jsonl", "--memory", OTHER], "line 1 of the export cannot be used"),
+        (["export", "--memory", "nonsense"], "not a url of a memory"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_sentence(cli: Command, args: list[str], sentence: str):
@@ -93,9 +93,9 @@ def test_consolidation_says_first_what_it_would_do(cli: Command):
     again = {**LINES[2], "id": "4", "text": "my dog Rex is a beagle"}
     cli("ingest", cli.transcript(*LINES, again))
 
-    dry = " ".join(cli("consolidate", DB)[1].split())
+    dry = " ".join(cli("consolidate", "--memory", DB)[1].split())
     unchanged = texts(DB)
-    done = " ".join(cli("consolidate", DB, "--apply")[1].split())
+    done = " ".join(cli("consolidate", "--memory", DB, "--apply")[1].split())
 
     assert "1 near-duplicate goes" in dry
     assert "1 session becomes an episode" in dry
@@ -103,4 +103,4 @@ def test_consolidation_says_first_what_it_would_do(cli: Command):
     assert len(unchanged) == 4
     assert done.endswith("; done")
     assert len(texts(DB)) == 3
-    assert "nothing to consolidate" in cli("consolidate", DB)[1]
+    assert "nothing to consolidate" in cli("consolidate", "--memory", DB)[1]

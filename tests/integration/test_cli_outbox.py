@@ -75,7 +75,7 @@ def test_a_worker_takes_in_what_waits(folder: Path, capsys: pytest.CaptureFixtur
 
 def test_the_outbox_shows_what_waits_and_nothing_of_what_was_said(folder: Path, capsys: pytest.CaptureFixture[str]):
     """Counts by memory, how many failed before, how old the oldest is."""
-    code, out, _ = run(capsys, "outbox", URL)
+    code, out, _ = run(capsys, "outbox", "--memory", URL)
 
     assert code == 0
     assert "waiting: 2 turns, dead letters: 0" in out
@@ -89,17 +89,17 @@ def test_dead_letters_are_listed_and_put_back(folder: Path, capsys: pytest.Captu
     def work(text: str) -> None:
         raise RuntimeError(text)
 
-    assert "no dead letters" in run(capsys, "outbox", URL, "--dead")[1]
+    assert "no dead letters" in run(capsys, "outbox", "--memory", URL, "--dead")[1]
     with open_store(URL) as store:
         worker(store, NoteMemory(work=work), attempts=1).drain()
 
-    out = run(capsys, "outbox", URL, "--dead")[1]
+    out = run(capsys, "outbox", "--memory", URL, "--dead")[1]
     letter = out.splitlines()[1].split()[0]
     assert out.count("the function failed: RuntimeError") == 2
     assert "secret" not in out
 
-    assert "requeued: 1 dead letter\n" in run(capsys, "outbox", URL, "--requeue", letter)[1]
-    assert "requeued: 1 dead letter\n" in run(capsys, "outbox", URL, "--requeue", "all")[1]
+    assert "requeued: 1 dead letter\n" in run(capsys, "outbox", "--memory", URL, "--requeue", letter)[1]
+    assert "requeued: 1 dead letter\n" in run(capsys, "outbox", "--memory", URL, "--requeue", "all")[1]
     with open_store(URL) as store:
         assert len(pending(store)) == 2
 
@@ -112,8 +112,8 @@ def test_dead_letters_are_listed_and_put_back(folder: Path, capsys: pytest.Captu
         (["worker", URL, "--graph", "my_graphs:nothing"], "has no attribute 'nothing'"),
         (["worker", URL, "--graph", "my_graphs:failing"], "cannot be loaded: RuntimeError: no settings"),
         (["worker", URL, "--graph", "my_graphs:text"], "takes a graph or a list of memories, not str"),
-        (["outbox", URL, "--requeue", "abc"], "there is no dead letter abc"),
-        (["outbox", "nonsense"], "not a url of a memory"),
+        (["outbox", "--memory", URL, "--requeue", "abc"], "there is no dead letter abc"),
+        (["outbox", "--memory", "nonsense"], "not a url of a memory"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_sentence(
