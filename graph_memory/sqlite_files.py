@@ -43,7 +43,10 @@ def connect(path: str | None, timeout_seconds: float, *, create: bool = True) ->
         StoreUnavailableError: another process holds it for longer than the timeout.
     """
     if path is not None:
-        _check_place(Path(path), create=create)
+        try:
+            _check_place(Path(path), create=create)
+        except PermissionError as exc:
+            raise StoreError(f"{path} cannot be looked at: check the permissions of its folder") from exc
     with translated(path):
         connection = sqlite3.connect(path or ":memory:", timeout_seconds, isolation_level=None, check_same_thread=False)
         try:

@@ -62,7 +62,7 @@ def demo(*, keep: bool, budget_tokens: int) -> int:
     try:
         for step in _STEPS:
             command = [sys.executable, "-m", "graph_memory.cli", "demo-step", step, str(file), str(budget_tokens)]
-            if code := subprocess.run(command, check=False).returncode:
+            if code := subprocess.run(command, check=False, start_new_session=True).returncode:
                 return code
     finally:
         if keep:

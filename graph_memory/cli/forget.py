@@ -9,6 +9,7 @@ from langgraph.store.base import SearchOp
 
 from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console
+from graph_memory.errors import ConfigurationError
 from graph_memory.lifecycle import forget as forget_store
 from graph_memory.lifecycle import user_threads
 from graph_memory.namespaces import user_prefix
@@ -26,6 +27,7 @@ def forget(settings: Settings, *, confirmed: bool) -> None:
     """The command.
 
     Raises:
+        ConfigurationError: the question was not answered.
         StoreError: the memory cannot be used.
     """
     with settings.open() as memory:
@@ -33,11 +35,18 @@ def forget(settings: Settings, *, confirmed: bool) -> None:
         if not count and not threads:
             console().print(f"nothing is remembered of {settings.user}")
             return
-        if confirmed or typer.confirm(f"Delete {amount(count, len(threads))} of {settings.user} for good?"):
+        if confirmed or _is_agreed(f"Delete {amount(count, len(threads))} of {settings.user} for good?"):
             forget_all(memory, settings.user)
             console().print(f"forgotten: {amount(count, len(threads))} of {settings.user}")
         else:
             console().print("nothing was deleted")
+
+
+def _is_agreed(question: str) -> bool:
+    try:
+        return typer.confirm(question)
+    except typer.Abort as exc:  # the end of the input, or Ctrl-C
+        raise ConfigurationError("nothing was deleted: answer y or n, or give --yes") from exc
 
 
 def forget_all(memory: Memory, user: str) -> None:

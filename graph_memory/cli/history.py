@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 from rich.tree import Tree
 
-from graph_memory.cli.settings import Settings, thread_id
+from graph_memory.cli.settings import Settings, thread_id, thread_prefix
 from graph_memory.cli.show import console
 from graph_memory.errors import ConfigurationError
 from graph_memory.graph.history import Line, Moment, is_nobodys, lines_of, read_slots, root_in
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graph_memory.opening import Memory
 
 _CLIP = 60
+_LISTED = 10
 
 
 def history(settings: Settings, thread: str, *, agent: str | None, messages_key: str, as_json: bool) -> None:
@@ -58,9 +59,11 @@ def _own(memory: Memory, user: str, thread: str) -> str:
     names = (name for name in (thread, thread_id(user, thread)) if name in own)
     name = next((name for name in names if _checkpoints(memory, name)), None)
     if name is None:
+        theirs = sorted(one.removeprefix(thread_prefix(user)) for one in own)
+        known = f"{', '.join(theirs[:_LISTED])}{', …' if theirs[_LISTED:] else ''}" if theirs else "none"
         raise ConfigurationError(
-            f"there are no checkpoints of a thread {thread!r} of {user or 'nobody'} here: give the thread_id that the graph ran"
-            " with, and its user by --user ('' where it named none)"
+            f"there are no checkpoints of a thread {thread!r} of {user or 'nobody'} here; known of that user: {known}. Give the"
+            " thread_id that the graph ran with, and its user by --user ('' where it named none)"
         )
     return name
 

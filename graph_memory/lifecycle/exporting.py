@@ -7,6 +7,7 @@ writing, TTL and embeddings are the store's and are not exported; an import embe
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -109,9 +110,15 @@ def _opened(target: Target) -> Iterator[TextIO]:
         yield target
         return
     path = Path(target)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     beside = path.with_name(path.name + ".part")
     try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
+        file = beside.open("w", encoding="utf-8", newline="\n")
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+    try:
+        with file:
             yield file
         beside.replace(path)
     except BaseException:

@@ -293,6 +293,7 @@ def test_forget_asks_first_and_deletes_one_user_only(cli: Command):
         cli("ingest", cli.transcript(*LINES), "--user", user)
 
     assert "nothing was deleted" in cli("forget", "ada", stdin="n\n")[1]
+    assert cli("forget", "ada")[2].endswith("graph-memory: nothing was deleted: answer y or n, or give --yes\n")
     assert len(cli.remembered("ada")) == 3
     assert "forgotten: 5 items" in cli("forget", "ada", "--yes")[1]
     assert cli.remembered("ada") == []

@@ -74,12 +74,14 @@ def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
     [
         (["import", "missing.jsonl", "--memory", OTHER], "No such file"),
         (["import", "chat.jsonl", "--memory", OTHER], "line 1 of the export cannot be used"),
+        (["export", "--output", "nowhere/me.jsonl"], "No such file or directory: nowhere/me.jsonl\n"),
+        (["export", "--output", "."], "Is a directory: .\n"),
         (["export", "--memory", "nonsense"], "not a url of a memory"),
     ],
 )
 def test_what_a_user_gets_wrong_is_one_sentence(cli: Command, args: list[str], sentence: str):
     """On stderr, with exit code 1, without a traceback."""
-    cli.transcript(*LINES)
+    cli("ingest", cli.transcript(*LINES))
 
     code, out, err = cli(*args)
 

@@ -106,4 +106,6 @@ def test_history_shows_a_users_own_threads_alone(cli: Command, way: str) -> None
     assert "my secret" in shown[1]
     assert others[:2] == absent[:2] == (1, "")
     assert others[2].replace("'t'", "'u'") == absent[2]
-    assert "no checkpoints of a thread 'u' of bob here: give the thread_id that the graph ran" in absent[2]
+    assert "no checkpoints of a thread 'u' of bob here; known of that user: none. Give the thread_id" in absent[2]
+    if owner:
+        assert "known of that user: t. Give" in cli("history", "u", "--user", owner)[2]
