@@ -53,6 +53,20 @@ def allocate(
     return grants
 
 
+def weight_shares(
+    weights: Mapping[str, float],
+    *,
+    min_shares: Mapping[str, float] = _NONE,
+    max_shares: Mapping[str, float] = _NONE,
+) -> dict[str, float]:
+    """The fraction of a budget that each name has by its weight, within its bounds, whatever the others want."""
+    total = math.fsum(weights.values())
+    return {
+        name: min(max(weight / total, min_shares.get(name, 0.0)), max_shares.get(name, 1.0)) if total else 0.0
+        for name, weight in weights.items()
+    }
+
+
 def _check(
     wants: Mapping[str, int],
     weights: Mapping[str, float],

@@ -1,7 +1,8 @@
 """Merges a thread and what memories offered into the one context that the LLM node receives, never above the budget.
 
 The order is what changes rarely first: one system message, earlier turns, the newest human message with the memory block
-before its words, the rest of the running turn. What must be shown is paid for first; the rest is shared out by weight.
+before its words, the rest of the running turn. What must be shown is paid for first; the rest is shared out by weight. What
+stands in the system message keeps to its share, whatever the others leave, so that it is the same from call to call (law 8).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from math import inf
 
 from langchain_core.messages import BaseMessage
 
-from graph_memory.context.budget import allocate
+from graph_memory.context.budget import allocate, weight_shares
 from graph_memory.context.exchanges import SHORTENED
 from graph_memory.context.explain import all_lines, tokens_by_memory
+from graph_memory.context.history import History
 from graph_memory.context.packing import second_helping, shave, take, take_truncated
 from graph_memory.context.parts import Parts, measured, must_show, over_budget
 from graph_memory.context.repeats import Said
-from graph_memory.context.selection import Offer, Truncate, drop_repeated, drop_shown
+from graph_memory.context.selection import Offer, Truncate, drop_repeated, drop_shown, is_front
 from graph_memory.types import Context, Section, TokenCounter
 
 STEPS = 16
@@ -39,11 +41,14 @@ def merge(
     turn_id: str = "",
     node: str = "",
     truncate: Mapping[str, Truncate] = _NO_TRUNCATE,
+    steady_tokens: int | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> Context:
     """The context for the next model call.
 
     System messages, pinned sections and the newest human message are always shown, and the running turn as far as it
-    fits. What remains is allocated by weight; the history is cut first, for what it shows need not be said twice.
+    fits. Of what remains, sections of the system message get what they want of their share first. The rest is allocated by
+    weight; the history is cut first, for what it shows need not be said twice.
 
     Args:
         messages: the thread, oldest first.
@@ -54,6 +59,9 @@ def merge(
         turn_id: id of the human message that it is made for; the newest one's when left out.
         node: the LLM node that it is made for.
         truncate: by memory name, that memory's own way to cut its section, used instead of choosing groups by score.
+        steady_tokens: the part of the budget that is the same for every call of a thread; all of it when left out.
+        shares: by memory name, the fraction of it that a section of the system message may have; by the sections' weights
+            when left out.
 
     Raises:
         BudgetError: what must be shown does not fit; names the sizes.
@@ -61,7 +69,9 @@ def merge(
     """
     available = budget_tokens - reserve_tokens
     parts = must_show(messages, sections, available, counter)
-    said = _select(parts, max(1, budget_tokens // STEPS), truncate, counter)
+    steady = (budget_tokens if steady_tokens is None else steady_tokens) - reserve_tokens
+    caps = _front_caps(parts, steady, _weight_shares(sections) if shares is None else shares, counter)
+    said = _select(parts, caps, max(1, budget_tokens // STEPS), truncate, counter)
     assembled, total = _filled(parts, available, said, counter)
     return Context(
         messages=tuple(assembled),
@@ -78,45 +88,82 @@ def merge(
     )
 
 
-def _select(parts: Parts, step: int, truncate: Mapping[str, Truncate], counter: TokenCounter) -> Said:
-    """Decides about everything that competes: history first, then the sections of text; what these say."""
+def _weight_shares(sections: Sequence[Section]) -> dict[str, float]:
+    by_name = {section.memory: section for section in sections}
+    return weight_shares(
+        {name: section.weight for name, section in by_name.items()},
+        min_shares={name: section.min_share for name, section in by_name.items()},
+        max_shares={name: section.max_share for name, section in by_name.items()},
+    )
+
+
+def _front_caps(parts: Parts, steady: int, shares: Mapping[str, float], counter: TokenCounter) -> dict[int, int]:
+    """Tokens that each competing section of the system message may have, by its position; of what never varies."""
+    free = max(0, steady - measured(parts.thread.system, counter))
+    return {
+        index: int(free * shares.get(made.section.memory, 0.0))
+        for index, made in enumerate(parts.made)
+        if isinstance(made, Offer) and is_front(made) and not made.section.pinned
+    }
+
+
+def _select(
+    parts: Parts, caps: Mapping[int, int], step: int, truncate: Mapping[str, Truncate], counter: TokenCounter
+) -> Said:
+    """Decides about everything that competes: history first, then the system message, then the tail; what these say."""
     shown = {fate.message.id for fate in parts.fates if fate.kept and fate.rule != SHORTENED and fate.message.id}
-    drop_repeated(parts.offers)
+    front, tail = (
+        [made for made in parts.offers if is_front(made)],
+        [made for made in parts.offers if not is_front(made)],
+    )
+    drop_repeated(front)
+    drop_repeated(tail)
     drop_shown(parts.offers, shown)
     if (history := parts.history) is not None:
         if not history.section.pinned:
-            history.cut(_grants(parts)[parts.made.index(history)], step)
+            history.cut(_grants(parts, caps)[parts.made.index(history)], step)
         drop_shown(parts.offers, {message.id for message in history.messages if message.id})
-    grants, said = _grants(parts), _pinned(parts)
-    for index, made in enumerate(parts.made):
-        if isinstance(made, Offer) and not made.section.pinned:
-            parts.made[index] = _taken(made, _steady(made, grants[index], step), parts.room, truncate, said, counter)
+    grants, said = _grants(parts, caps), Said()
+    for is_of_front, offers in ((True, front), (False, tail)):
+        _say_pinned(offers, said)
+        for index, made in enumerate(parts.made):
+            if isinstance(made, Offer) and not made.section.pinned and is_front(made) is is_of_front:
+                grant = _steady(made, grants[index], min(made.wanted, caps.get(index, 0)), step)
+                parts.made[index] = _taken(made, grant, parts.room, truncate, said, counter)
     competing = [made for made in parts.made if made is not None and not made.section.pinned]
-    second_helping(parts.offers, parts.room - sum(made.used for made in competing), said)
+    second_helping(_tail(parts), parts.room - sum(made.used for made in competing), said)
     return said
 
 
-def _pinned(parts: Parts) -> Said:
-    """What is said in any case."""
-    said = Said()
-    for made in parts.offers:
+def _tail(parts: Parts) -> list[Offer]:
+    return [made for made in parts.offers if not is_front(made)]
+
+
+def _say_pinned(offers: Sequence[Offer], said: Said) -> None:
+    """Takes note of what is said in any case."""
+    for made in offers:
         if made.section.pinned:
             for index in made.kept:
                 said.add(made.shown(index), made.section.snippets[index].said_at)
-    return said
 
 
-def _grants(parts: Parts) -> dict[int, int]:
-    """Tokens for each competing section, by its position."""
-    competing = {str(i): m for i, m in enumerate(parts.made) if m is not None and not m.section.pinned}
-    wants = {name: made.wanted for name, made in competing.items()}
+def _grants(parts: Parts, caps: Mapping[int, int]) -> dict[int, int]:
+    """Tokens for each competing section, by its position: those of the system message first, up to their caps."""
+    competing = {i: made for i, made in enumerate(parts.made) if made is not None and not made.section.pinned}
+    front = _allocated({i: made for i, made in competing.items() if i in caps}, parts.room, caps)
+    rest = {i: made for i, made in competing.items() if i not in caps}
+    return front | _allocated(rest, parts.room - sum(front.values()), {})
+
+
+def _allocated(competing: Mapping[int, Offer | History], room: int, caps: Mapping[int, int]) -> dict[int, int]:
+    wants = {str(i): min(made.wanted, caps.get(i, made.wanted)) for i, made in competing.items()}
     if not any(wants.values()):
-        return {int(name): 0 for name in wants}
-    sections = {name: made.section for name, made in competing.items()}
+        return dict.fromkeys(competing, 0)
+    sections = {str(i): made.section for i, made in competing.items()}
     grants = allocate(
         wants,
         {name: section.weight for name, section in sections.items()},
-        parts.room,
+        room,
         min_shares={name: section.min_share for name, section in sections.items()},
         max_shares={name: section.max_share for name, section in sections.items()},
         priorities={name: section.priority for name, section in sections.items()},
@@ -124,10 +171,9 @@ def _grants(parts: Parts) -> dict[int, int]:
     return {int(name): grant for name, grant in grants.items()}
 
 
-def _steady(made: Offer, grant: int, step: int) -> int:
-    """The grant; for a section before the tail that must be cut, rounded down so that it is cut alike next time."""
-    is_cut = made.section.placement == "system" and made.wanted > grant > step
-    return grant - grant % step if is_cut else grant
+def _steady(made: Offer, grant: int, wanted: int, step: int) -> int:
+    """The grant; for a section of the system message that gets less than its share, rounded down, to be cut alike next time."""
+    return grant - grant % step if is_front(made) and wanted > grant > step else grant
 
 
 def _taken(
@@ -144,7 +190,7 @@ def _taken(
 def _filled(parts: Parts, available: int, said: Said, counter: TokenCounter) -> tuple[list[BaseMessage], int]:
     """`_fit`, and again with more before the newest message when the finished text takes less than its parts were reckoned at."""
     messages, total = _fit(parts, available, counter)
-    tail = [made for made in parts.offers if made.section.placement == "tail" and made.skipped]
+    tail = [made for made in _tail(parts) if made.skipped]
     if not tail or available - total < LEAST_LINE:
         return messages, total
     for made in tail:

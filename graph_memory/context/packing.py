@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graph_memory.context.passages import shortened
 from graph_memory.context.repeats import Said
-from graph_memory.context.selection import Offer, Truncate, line_cost, line_framing, moment, offer, score_of
+from graph_memory.context.selection import Offer, Truncate, is_front, line_cost, line_framing, moment, offer, score_of
 from graph_memory.types import TokenCounter
 
 WITHIN_SHARE = "within its share"
@@ -129,9 +129,13 @@ def second_helping(offers: Sequence[Offer], spare: int, said: Said) -> None:
 
 
 def shave(offers: Sequence[Offer], tokens: float) -> bool:
-    """Drops the worst groups, lowest priority and score first, until `tokens` are saved; whether there were any."""
+    """Drops the worst groups until `tokens` are saved, lowest priority and score first; those before the history at last.
+
+    Returns:
+        Whether there were any.
+    """
     groups = [(made, group) for made in offers if not made.section.pinned for group in _groups(made, sorted(made.kept))]
-    groups.sort(key=lambda entry: (entry[0].section.priority, score_of(*entry)))
+    groups.sort(key=lambda entry: (is_front(entry[0]), entry[0].section.priority, score_of(*entry)))
     for made, group in groups:
         if tokens <= 0:
             break

@@ -159,6 +159,11 @@ def offer(section: Section, counter: TokenCounter) -> Offer:
     return made
 
 
+def is_front(made: Offer) -> bool:
+    """Whether it stands in the system message, before the conversation."""
+    return made.section.placement == "system"
+
+
 def line_framing(counter: TokenCounter) -> int:
     """Tokens that a line has beside its text."""
     return max(1, counter.count_text("\n- x") - counter.count_text("x"))

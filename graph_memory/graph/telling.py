@@ -67,8 +67,8 @@ def told_to(
     for memory in [] if plan.scope.is_empty else memories:
         is_fed = memory.feeds == "overflow"
         if not (aside and (is_fed or memory.placement == "history")):
-            share = share_tokens(memory, memories, settings)
-            found.append(_told(plan, memory, settings, root, overflow if is_fed else None, share))
+            share = share_tokens(plan, memory, memories)
+            found.append(_told(plan, memory, root, overflow if is_fed else None, share))
     return [_with_shown(told, shown) for told in found if told is not None]
 
 
@@ -77,7 +77,7 @@ def _with_shown(told: Told, shown: Sequence[Line]) -> Told:
     return replace(told, turn=replace(told.turn, shown=mine)) if mine else told
 
 
-def _told(plan: Plan, memory: Memory, settings: Settings, root: str, overflow: int | None, share: int) -> Told | None:
+def _told(plan: Plan, memory: Memory, root: str, overflow: int | None, share: int) -> Told | None:
     messages, state = plan.messages, plan.states.get(memory.name, {})
     last = state.get(REMEMBERED)
     cursor = _cursor(messages, last) if overflow is None else start_after(messages, last) or 0

@@ -19,7 +19,7 @@ from graph_memory.context.tokens import token_counter
 from graph_memory.errors import BudgetError, ConfigurationError, GraphMemoryError
 from graph_memory.lockstep import Outcome, arun_all, run_all
 from graph_memory.memories.checking import checked
-from graph_memory.memories.planning import Plan, Settings, plan
+from graph_memory.memories.planning import Plan, Settings, plan, shares_of
 from graph_memory.memories.tiering import by_workspace, tiers_of
 from graph_memory.messages import with_ids
 from graph_memory.steps import AsyncBatches, Batches
@@ -130,6 +130,8 @@ def _merged(
         turn_id=plan.turn_id,
         node=settings.node,
         truncate={m.name: partial(_truncated, m, plan.counter) for m in memories if m.cuts},
+        steady_tokens=settings.steady_budget,
+        shares=shares_of(memories),
     )
 
 

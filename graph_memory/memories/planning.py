@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
+from graph_memory.context.budget import weight_shares
 from graph_memory.context.calibration import current_counter
 from graph_memory.context.complexity import (
     COMPLEXITIES,
@@ -82,7 +83,7 @@ class Settings:
 
     @property
     def steady_budget(self) -> int:
-        """Tokens that a context has whatever the question: the history's share is reckoned from it, so that it stays (law 8)."""
+        """Tokens that a context has whatever the question: what comes before it is reckoned from them, to stay the same (law 8)."""
         return min(map(self.budget_for, COMPLEXITIES))
 
     def made_for(self, messages: Sequence[BaseMessage]) -> str:
@@ -101,6 +102,7 @@ class Plan:
         budget_tokens: tokens of this call's context.
         complexity: of the question; None without a workspace.
         states: each memory's own part of the thread's `memory` channel, by name.
+        free_tokens: tokens that memories share, whatever the question: of the budget, without reserve and system messages.
         history_tokens: tokens that history may fill, the newest turn included. It depends on settings and on the system
             messages only, never on what else was found, so that the window's start does not wander (law 8).
         overflowed: how many of the first messages every memory that feeds on overflow has taken in; None without one.
@@ -115,6 +117,7 @@ class Plan:
     counter: TokenCounter
     budget_tokens: int
     complexity: Complexity | None = None
+    free_tokens: int = 0
     has_store: bool = True
     is_whole: bool = True
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -169,16 +172,18 @@ def plan(
     newest = messages[human] if human >= 0 else None
     text, counter = text_of(newest) if newest else "", current_counter(settings.counter)
     complexity = settings.complexity(text, sum(message.type == "human" for message in messages))
+    free = _free_tokens(messages, settings, counter)
     return Plan(
         scope=scope,
         messages=tuple(messages),
         turn_id=(newest.id or "") if newest else "",
         text=text,
-        history_tokens=_history_tokens(memories, messages, settings, counter),
+        history_tokens=_history_tokens(memories, free),
         now=now or datetime.now(UTC),
         counter=counter,
         budget_tokens=settings.budget_for(complexity),
         complexity=complexity,
+        free_tokens=free,
         has_store=has_store,
         is_whole=is_whole,
         states=states or {},
@@ -205,16 +210,22 @@ def _overflow(memory: Memory, query: Query) -> int:
         return query.overflowed or 0
 
 
-def share_tokens(memory: Memory, memories: Sequence[Memory], settings: Settings) -> int:
-    """Tokens of the budget that a memory's lines can have by its weight and bounds, when all the others want theirs.
+def shares_of(memories: Sequence[Memory]) -> dict[str, float]:
+    """The fraction of the budget that each memory has by its weight and bounds, when all the others want theirs."""
+    return weight_shares(
+        {memory.name: memory.weight for memory in memories},
+        min_shares={memory.name: memory.min_share for memory in memories},
+        max_shares={memory.name: memory.max_share for memory in memories},
+    )
 
-    It depends on settings alone, so that it stays the same for the whole of a thread; system messages and what is pinned make the
-    merge's grant somewhat smaller.
+
+def share_tokens(plan: Plan, memory: Memory, memories: Sequence[Memory]) -> int:
+    """Tokens of the budget that a memory's lines can have by its share.
+
+    It depends on settings and system messages alone, so that it stays the same for the whole of a thread.
     """
-    free = max(0, settings.steady_budget - settings.reserve_tokens - settings.counter.overhead)
-    share = memory.weight / sum(one.weight for one in memories)
-    heading = settings.counter.count_text(memory.heading)
-    return max(0, int(free * min(max(share, memory.min_share), memory.max_share) * _LINES) - heading)
+    heading = plan.counter.count_text(memory.heading)
+    return max(0, int(plan.free_tokens * shares_of(memories)[memory.name] * _LINES) - heading)
 
 
 def is_one_turn(messages: Sequence[BaseMessage]) -> bool:
@@ -255,12 +266,13 @@ def _settled(
     return None
 
 
-def _history_tokens(
-    memories: Sequence[Memory], messages: Sequence[BaseMessage], settings: Settings, counter: TokenCounter
-) -> int:
-    """The budget less system messages and reserve, times the share of the memories that place history."""
+def _free_tokens(messages: Sequence[BaseMessage], settings: Settings, counter: TokenCounter) -> int:
     fixed = counter.overhead + sum(counter.count_message(m) for m in messages if m.type == "system")
-    free = max(0, settings.steady_budget - settings.reserve_tokens - fixed)
+    return max(0, settings.steady_budget - settings.reserve_tokens - fixed)
+
+
+def _history_tokens(memories: Sequence[Memory], free: int) -> int:
+    """What is free, times the share of the memories that place history."""
     of_history = [memory for memory in memories if memory.placement == "history"]
     share = sum(m.weight for m in of_history) / sum(m.weight for m in memories)
     share = min(max(share, sum(m.min_share for m in of_history)), sum(m.max_share for m in of_history))

@@ -22,7 +22,8 @@ def by_workspace(
     """The sections as the workspace weighs them: snippets scored anew, sections split by tier, weights by the tiers' shares.
 
     A tier's share is divided among the memories that offer something in it, by their weights; what a tier does not use flows to
-    the others in the merge.
+    the others in the merge. What stands before the question is neither split nor scored anew: a choice that changes with the time
+    and with what others offer would change what comes first (law 8).
     """
     tiers = {memory.name: memory.tier for memory in memories}
     pieces = [piece for section in sections for piece in _split(section, tiers[section.memory], workspace, now)]
@@ -48,7 +49,7 @@ def tiers_of(
 
 
 def _split(section: Section, tier: str, workspace: Workspace, now: datetime) -> list[tuple[str, Section]]:
-    if section.placement == "history" or not section.snippets:
+    if section.placement != "tail" or not section.snippets:
         return [(tier, section)]
     by_tier: dict[str, list[Snippet]] = {}
     for snippet in section.snippets:

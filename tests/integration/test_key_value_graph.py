@@ -8,7 +8,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import BufferMemory, Scope, open_store
+from graph_memory import BufferMemory, Scope, VectorMemory, open_store
 from graph_memory.extract.preferences import said_preferences
 from graph_memory.memories.key_value.memory import KeyValueMemory
 from graph_memory.namespaces import ROOT
@@ -53,6 +53,25 @@ def test_the_prefix_stays_while_the_profile_does(mode: str) -> None:
         systems.add(node.messages[0].content)
 
     assert len(systems) == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_profile_that_is_longer_than_its_share_is_cut_alike(mode: str) -> None:
+    """Law 8: whatever the other memories find or leave, what stands before the conversation is the same bytes."""
+    store, node, memory = InMemoryStore(), Assistant(), KeyValueMemory()
+    for number in range(60):
+        memory.set(ADA, f"setting {number}", f"value {number} of the profile", store=store)
+    memories = [BufferMemory(), memory, VectorMemory()]
+    graph = plain(node, memories, budget_tokens=1500).compile(store=store, checkpointer=InMemorySaver())
+
+    systems = []
+    for text in ("hi", "the profile " * 60, "setting 3?", "value 7 of the profile " * 20, "so?", "bye"):
+        call(graph, mode, said(text), in_thread())
+        systems.append(node.messages[0].content)
+
+    assert "setting 59" in systems[0]
+    assert "setting 0:" not in systems[0]
+    assert len(set(systems)) == 1
 
 
 @pytest.mark.parametrize("mode", MODES)

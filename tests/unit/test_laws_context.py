@@ -16,7 +16,7 @@ from graph_memory.context.tokens import counter_from
 from graph_memory.context.turns import history_section
 from graph_memory.errors import BudgetError
 from graph_memory.messages import text_of
-from graph_memory.types import Context, Section, TokenCounter
+from graph_memory.types import Context, Placement, Section, TokenCounter
 from tests.strategies import budgets, counters, long_threads, refusals, section_lists, threads
 
 WORDS = counter_from(lambda text: len(text.split()), name="words")
@@ -128,6 +128,26 @@ def test_what_comes_before_the_tail_does_not_depend_on_it(thread, sections, budg
     assert one is not None
     assert other is not None
     assert one.messages[:-1] == other.messages[:-1]
+
+
+@given(section_lists(), section_lists(), section_lists(), st.integers(0, 100), st.integers(3000, 9000), counters())
+def test_the_system_message_does_not_depend_on_what_others_leave(front, tail, other_tail, words, budget, counter):
+    """Law 8: however much the rest wants or leaves, and whatever it says, a section before the history is cut alike."""
+    thread = [SystemMessage("be kind", id="s"), HumanMessage("hello", id="h"), AIMessage("hello", id="a")]
+
+    def system_message(sections: list[Section], question: str) -> BaseMessage:
+        both = [*_of(front, "front", "system"), *_of(sections, "tail", "tail")]
+        context = assembled([*thread, HumanMessage(question, id="now")], both, budget, counter)
+        assert context is not None
+        return context.messages[0]
+
+    assert system_message(tail, "and now?") == system_message(other_tail, "word " * words)
+
+
+def _of(sections: list[Section], name: str, placement: Placement) -> list[Section]:
+    """Three unpinned sections with these snippets, so that weights are always the same."""
+    offered = [section.snippets for section in sections]
+    return [Section(f"{name}{i}", offered[i] if i < len(offered) else (), placement, "Known:") for i in range(3)]
 
 
 @given(st.lists(st.integers(1, 60), min_size=2, max_size=60), st.integers(80, 600))
