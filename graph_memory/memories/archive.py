@@ -81,10 +81,11 @@ class Archive:
             for t in turns
         ]
 
-    def read(self, keys: Sequence[str]) -> Steps[list[Messages]]:
-        """The archived turns under these keys, in their order; those that expired are left out."""
+    def read(self, keys: Sequence[str]) -> Steps[dict[str, Messages]]:
+        """The archived turns under these keys, in their order; what is not there is left out."""
         items: list[Item | None] = yield StoreOps([GetOp(self.where, key) for key in keys])
-        return [tuple(messages_from_dict(item.value["messages"])) for item in items if item is not None]
+        found = {key: item.value["messages"] for key, item in zip(keys, items, strict=True) if item is not None}
+        return {key: tuple(messages_from_dict(messages)) for key, messages in found.items()}
 
     def ensure(self, turns: Sequence[Messages]) -> Steps[None]:
         """Archives these turns unless they are there.

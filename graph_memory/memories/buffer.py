@@ -11,7 +11,7 @@ window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -42,6 +42,28 @@ _BEFORE = "before"
 """Key of the state that names the channel's message which the window stands before."""
 
 _NOT_PRUNED = "nothing is pruned: without a store and a thread_id there is no archive to move messages to"
+_MISSING = (
+    "{} earlier turns are missing, because the archive of this thread does not hold them: they were forgotten, have expired, or"
+    " are in another store or thread"
+)
+_EMPTIED = "{} archived turns are left out, because the messages that came after them were removed from the channel"
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What of the window is not in the channel.
+
+    Attributes:
+        turns: archived turns, the oldest first.
+        keys: what the state lists of the window, the oldest first.
+        missing: those of them that cannot be had.
+        reason: why; "" when there is none.
+    """
+
+    turns: Sequence[Messages] = ()
+    keys: Sequence[str] = ()
+    missing: Collection[str] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +113,16 @@ class BufferMemory(Memory):
     def recall(self, query: Query) -> Steps[Section]:
         """The window over the archive's turns and the channel's."""
         archive = Archive.of(query.scope, self.name, self.ttl_seconds) if query.has_store else None
-        earlier = (yield from self._earlier(query, archive)) if archive else []
+        earlier = yield from self._earlier(query, archive)
         gone = query.overflowed or 0
-        messages = [*(message for turn in earlier for message in turn), *query.messages[gone:]]
+        messages = [*(message for turn in earlier.turns for message in turn), *query.messages[gone:]]
         window, start = self._window(messages, query)
-        section = self.section(window.snippets)
+        if any(message.type != "system" for message in messages[:start]):  # what is missing would have left by now
+            earlier = replace(earlier, missing=(), reason="")
+        section = self.section(window.snippets, degraded=earlier.reason)
         if archive is None:
-            return replace(section, degraded=_NOT_PRUNED) if self.prune else section
+            reasons = [reason for reason in (_NOT_PRUNED if self.prune else "", earlier.reason) if reason]
+            return replace(section, degraded="; ".join(reasons))
         if self.prune:
             return (yield from self._pruned(query, archive, section, earlier, split_turns(messages[start:])))
         first = start - (len(messages) - len(query.messages))
@@ -165,29 +190,35 @@ class BufferMemory(Memory):
     def _flush(self, limit: int) -> int:
         return limit // 5 if self.flush_tokens is None else self.flush_tokens
 
-    def _earlier(self, query: Query, archive: Archive) -> Steps[list[Messages]]:
+    def _earlier(self, query: Query, archive: Archive | None) -> Steps[_Earlier]:
         """Archived turns that may be in the window: those that were pruned, or all when no checkpointer keeps the thread."""
-        keys: Sequence[str] = query.state.get(_WINDOW, ())
-        if query.overflowed:
-            keys = ()  # they are older than what memories have taken in
-        if keys and query.state.get(_BEFORE) not in {message.id for message in query.messages}:
-            keys = ()  # somebody emptied the channel: then the window is empty too
-        if not query.is_whole and is_one_turn(query.messages):
-            keys = yield from archive.recent()
         here = {turn_key(turn) for turn in split_turns(query.messages)}
-        return (yield from archive.read([key for key in keys if key not in here]))
+        if archive is not None and not query.is_whole and is_one_turn(query.messages):
+            keys = yield from archive.recent()
+            found = yield from archive.read([key for key in keys if key not in here])
+            return _Earlier(tuple(found.values()))
+        # Where memories have taken in what overflowed, these turns are older than that.
+        listed = () if query.overflowed else query.state.get(_WINDOW, ())
+        keys = [key for key in listed if key not in here]
+        if keys and query.state.get(_BEFORE) not in {message.id for message in query.messages}:
+            return _Earlier(reason=_EMPTIED.format(len(keys)))
+        found = (yield from archive.read(keys)) if archive is not None and keys else {}
+        missing = [key for key in keys if key not in found]
+        return _Earlier(tuple(found.values()), listed, missing, _MISSING.format(len(missing)) if missing else "")
 
     def _pruned(
-        self, query: Query, archive: Archive, section: Section, earlier: Sequence[Messages], window: Sequence[Messages]
+        self, query: Query, archive: Archive, section: Section, earlier: _Earlier, window: Sequence[Messages]
     ) -> Steps[Section]:
         """The section, with what leaves the channel and the keys of the archived turns that stay in the window."""
         leaving = _remembered_turns(query.messages, query.settled)
         if leaving:
             yield StoreOps(archive.puts(leaving))  # as they read now: somebody may have edited one since
-        archived = {turn_key(turn) for turn in (*earlier, *leaving)}
-        keys = [turn_key(turn) for turn in window if turn_key(turn) in archived]
+        archived = {turn_key(turn) for turn in (*earlier.turns, *leaving)}
+        inside = [key for key in map(turn_key, window) if key in archived]
+        kept = [key for key in earlier.keys if key in earlier.missing or key in inside]
         ids = tuple(message.id or "" for turn in leaving for message in turn)
         first = next((message.id for message in query.messages if message.id not in ids), None)
+        keys = [*kept, *(key for key in inside if key not in kept)]
         return replace(section, leaving=ids, state={_WINDOW: keys, _BEFORE: first})
 
 

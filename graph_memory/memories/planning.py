@@ -83,7 +83,7 @@ class Settings:
 
     @property
     def steady_budget(self) -> int:
-        """Tokens that a context has whatever the question: what comes before it is reckoned from them, to stay the same (law 8)."""
+        """Tokens that a context has whatever the question; what comes before the question is reckoned from them (law 8)."""
         return min(map(self.budget_for, COMPLEXITIES))
 
     def made_for(self, messages: Sequence[BaseMessage]) -> str:

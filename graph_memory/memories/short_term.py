@@ -48,7 +48,7 @@ def _archived(scope: Scope) -> Steps[list[BaseMessage]]:
     for where in map(tuple, found):
         if where[:3] == prefix and len(where) == 5 and where[4] == thread:
             archive = Archive(where)
-            turns = yield from archive.read((yield from archive.recent()))
+            turns = (yield from archive.read((yield from archive.recent()))).values()
             messages += _flat(turns)
     return messages
 

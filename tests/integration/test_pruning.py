@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.messages import RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import BufferMemory, VectorMemory
+from graph_memory import BufferMemory, VectorMemory, forget
 from tests.fakes import MODES, Assistant, BrokenStore, call, in_thread, words_counter
 from tests.graphs import archived, plain, said
 
@@ -118,3 +120,72 @@ def test_without_a_store_nothing_is_pruned(mode: str) -> None:
 
     assert len(result["messages"]) == 16
     assert "nothing is pruned" in result["memory_context"].degradations["buffer"]
+
+
+def pruned_graph(node: Any, store: Any, saver: Any, **options: Any) -> Any:
+    """A graph whose buffer prunes."""
+    return plain(node, [BufferMemory(prune=True)], **options).compile(checkpointer=saver, store=store)
+
+
+def test_a_window_whose_archive_is_gone_says_so(mode: str) -> None:
+    """Laws 7 and 9: forgotten, or the store of another environment; until what came later fills the window."""
+    store, saver, node = InMemoryStore(), InMemorySaver(), Assistant()
+    options: dict[str, Any] = {"budget_tokens": 120, "counter": words_counter()}
+    for turn in range(6):
+        result = call(pruned_graph(node, store, saver, **options), mode, said(f"turn {turn}"), in_thread())
+    assert result["memory_context"].degradations == {}
+
+    empty, reasons = InMemoryStore(), list[str]()
+    result = call(pruned_graph(node, empty, saver, **options), mode, said("elsewhere"), in_thread())
+    assert (
+        result["memory_context"].degradations["buffer"].startswith("4 earlier turns are missing, because the archive")
+    )
+    back = call(pruned_graph(node, store, saver, **options), mode, said("back"), in_thread())
+    assert back["memory_context"].degradations == {}
+    assert [m.content for m in node.messages][:3] == ["turn 0", "answer 1", "turn 1"]
+
+    forget(store, "ada")
+    for turn in range(8):
+        result = call(pruned_graph(node, store, saver, **options), mode, said(f"{turn} " + "word " * 12), in_thread())
+        reasons.append(result["memory_context"].degradations.get("buffer", ""))
+    assert reasons[0].startswith("6 earlier turns are missing")
+    assert reasons[-1] == ""
+
+
+def test_a_copied_thread_says_that_its_window_is_shorter(mode: str) -> None:
+    """The archive is the thread's that it was copied from."""
+    store, saver, node = InMemoryStore(), InMemorySaver(), Assistant()
+    graph = pruned_graph(node, store, saver)
+    for turn in range(5):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+
+    graph.update_state(in_thread("copy"), graph.get_state(in_thread()).values)
+    result = call(graph, mode, said("and now?"), in_thread("copy"))
+
+    assert result["memory_context"].degradations["buffer"].startswith("3 earlier turns are missing")
+    assert "turn 4" in node.text
+
+
+def test_a_thread_that_was_emptied_says_what_it_leaves_out(mode: str) -> None:
+    """Somebody removed what the pruned turns stood before."""
+    graph = pruned_graph(Assistant(), InMemoryStore(), InMemorySaver())
+    for turn in range(5):
+        call(graph, mode, said(f"turn {turn}"), in_thread())
+
+    graph.update_state(in_thread(), {"messages": [RemoveMessage(id=REMOVE_ALL_MESSAGES)]}, as_node="assistant")
+    first = call(graph, mode, said("and now?"), in_thread())
+    second = call(graph, mode, said("and then?"), in_thread())
+
+    assert first["memory_context"].degradations["buffer"].startswith("3 archived turns are left out")
+    assert second["memory_context"].degradations == {}
+
+
+def test_a_pruned_thread_without_its_store_says_what_is_missing(mode: str) -> None:
+    """The earlier turns are as much missing there."""
+    store, saver = InMemoryStore(), InMemorySaver()
+    for turn in range(4):
+        call(pruned_graph(Assistant(), store, saver), mode, said(f"turn {turn}"), in_thread())
+
+    result = call(pruned_graph(Assistant(), None, saver), mode, said("and now?"), in_thread())
+
+    assert "2 earlier turns are missing" in result["memory_context"].degradations["buffer"]
