@@ -22,6 +22,7 @@ from graph_memory.graph.lineage import Head, Lineage
 from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer, entry_id
 from graph_memory.graph.positions import Position
 from graph_memory.graph.posting import posted
+from graph_memory.graph.telling import Told
 from graph_memory.graph.worker import WorkerOptions
 from graph_memory.namespaces import namespace
 from graph_memory.steps import StoreOps
@@ -91,7 +92,8 @@ def test_entries_of_different_users_and_turns_never_share_an_id(who: list[tuple[
 def test_a_turn_is_posted_in_one_batch_and_its_state_is_known():
     """The remembering node asks for one round trip; the record is marked as its commit's."""
     commit = Commit("t", "r", "n", Head("", 4), "op", ("slots",))
-    steps = posted(NoteMemory(), a_turn(), node="n", lineage=Lineage("r", {"n": Head("", 4)}), commit=commit)
+    told = Told(NoteMemory(), a_turn(), "", "", is_again=False)
+    steps = posted(told, told.turn, node="n", lineage=Lineage("r", {"n": Head("", 4)}), commit=commit)
 
     request = next(steps)
     with pytest.raises(StopIteration) as ended:
