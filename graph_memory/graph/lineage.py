@@ -13,7 +13,7 @@ resume keep and a fork or replay does not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,11 +70,14 @@ class Lineage:
         root: id of the thread's root, kept when a thread is copied.
         heads: line to head, as checkpointed.
         asides: lines that were last told something beside the thread, which they may be told again with it.
+        edited: line and id of a message that was edited, to the branch and number of the commit that holds what memories (the
+            third) made of it since; what they made of it before is not seen.
     """
 
     root: str
     heads: Mapping[str, Head] = field(default_factory=dict)
     asides: Collection[str] = ()
+    edited: Mapping[tuple[str, str], Sequence[Any]] = field(default_factory=dict)
     _reach: dict[tuple[str, str], int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,7 +102,11 @@ class Lineage:
         branch = origin.get("branch")
         if branch is None or origin.get("root") != self.root:
             return True
-        return bool(origin["commit"] <= self._reach.get((origin.get("line", ""), branch), 0))
+        line = origin.get("line", "")
+        if origin["commit"] > self._reach.get((line, branch), 0):
+            return False
+        version = self.edited.get((line, origin.get("turn_id", ""))) if self.edited else None
+        return version is None or origin.get("memory") not in version[2] or [branch, origin["commit"]] == version[:2]
 
 
 def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig) -> Lineage | None:
@@ -118,7 +125,10 @@ def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: 
     kept: Mapping[str, Any] = channel.get(LINEAGE) or {}
     if "root" in kept:
         heads = {line: Head.of(value) for line, value in (kept.get("heads") or {}).items()}
-        return Lineage(kept["root"], heads, [line for line, is_so in (kept.get("asides") or {}).items() if is_so])
+        asides = [line for line, is_so in (kept.get("asides") or {}).items() if is_so]
+        edited = kept.get("edited") or {}
+        places = {(line, message): place for line, found in edited.items() for message, place in found.items()}
+        return Lineage(kept["root"], heads, asides, places)
     is_inner = "|" in str((config.get("configurable") or {}).get("checkpoint_ns") or "")
     if not has_checkpointer(config) or is_inner or was_sent(config):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from graph_memory.graph.commits import Commit
@@ -29,10 +30,16 @@ def posted(told: Told, turn: Turn, *, node: str, lineage: Lineage | None, commit
         node=node,
         turn=turn,
         posted_at=turn.now,
-        position=Position.of(commit, lineage) if commit and lineage else None,
+        position=_position(told, commit, lineage) if commit and lineage else None,
         attempts=told.tried,
         reason=told.failed,
     )
     state = memory.state_after(turn)
     yield StoreOps(entry.buries() if told.failed else entry.puts())
     return state
+
+
+def _position(told: Told, commit: Commit, lineage: Lineage) -> Position:
+    """Where it was committed. A turn that is told beside the newest one must not take what that one writes for its own."""
+    found = Position.of(commit, lineage)
+    return replace(found, part=told.turn.turn_id) if told.is_edit or told.failed else found

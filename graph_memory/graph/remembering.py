@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -16,6 +16,7 @@ from langgraph.store.base import Op
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.graph.commits import Commit
+from graph_memory.graph.edits import Known, edited_turns, edits_value, known_turns, with_edits
 from graph_memory.graph.lineage import (
     LINEAGE,
     Lineage,
@@ -34,7 +35,9 @@ from graph_memory.graph.taking import Taken, taking
 from graph_memory.graph.telling import Told, first_cursors, told_to
 from graph_memory.graph.view import LineageView
 from graph_memory.lockstep import Outcome, arun_all, run_all
+from graph_memory.memories.archive import Messages
 from graph_memory.memories.assembly import reason_of, traceback_of
+from graph_memory.memories.planning import Plan
 from graph_memory.messages import state_messages
 from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps, StoreOps
@@ -105,7 +108,10 @@ class _Telling:
     commit: Commit | None
     aside: bool
     version: Mapping[str, Any]
+    plan: Plan
     begins: str = ""
+    known: Mapping[str, Known] = field(default_factory=dict)
+    edited: Sequence[Messages] = ()
 
     @property
     def is_forked(self) -> bool:
@@ -114,7 +120,9 @@ class _Telling:
 
     def body(self, told: Told) -> Steps[Any]:
         """What a memory does with what it is told now."""
-        turn = replace(told.turn, branch=self.commit.head.branch if self.commit else "")
+        branch = self.commit.head.branch if self.commit else ""
+        version = f"+{self.commit.head.commit + 1}" if self.commit and told.is_edit else ""
+        turn = replace(told.turn, branch=branch + version)
         memory = told.memory
         if memory.remembers == "background" or (told.failed and memory.defers):
             return posted(told, turn, node=self.desk.state_key, lineage=self.lineage, commit=self.commit)
@@ -145,7 +153,7 @@ class _Telling:
         states = {name: one.state for name, one in taken.items()}
         update = {self.desk.state_key: states} if states and not self.aside else {}
         if self.commit is not None and self.commit.is_taken:
-            update |= self._lineage_value(self.commit)
+            update |= merge_memory(self._lineage_value(self.commit), self._edits_value(self.commit, taken))
         elif self.begins and not self.aside:
             update |= lineage_value(self.begins, {})
         return {MEMORY: merge_memory(update, self.version)} if update else {}
@@ -154,6 +162,15 @@ class _Telling:
         was_aside = self.lineage is not None and commit.line in self.lineage.asides
         asides = {commit.line: self.aside} if self.aside or was_aside else None
         return lineage_value(commit.root, {commit.line: commit.head.next()}, asides)
+
+    def _edits_value(self, commit: Commit, taken: Mapping[str, Taken]) -> dict[str, Any]:
+        """How the turns read that were told."""
+        if self.aside:
+            return {}
+        has_failed = any(one.edit_error is not None for one in taken.values())
+        told = [one.memory.name for one in self.told if one.again]
+        place = None if has_failed else commit.head.next()
+        return edits_value(commit.line, self.plan, self.known, self.edited, told, place)
 
 
 def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> _Telling:
@@ -167,8 +184,11 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
     store, version = desk.store_of(get_runtime()), next_version(channel_of(state), desk.state_key)
     if store is None or lineage is None or not told:
         begins = root_of(made.scope, made.messages) if lineage is None and has_checkpointer(config) else ""
-        return _Telling(desk, told, store, lineage, None, aside, version, begins)
+        return _Telling(desk, told, store, lineage, None, aside, version, made, begins)
     line = line_of(desk.state_key, made.scope)
+    known = {} if aside else known_turns(channel_of(state), line)
+    edited = edited_turns(made.messages, known)
+    told = with_edits(told, made, edited, known, thread)
     commit = Commit(
         thread=thread,
         root=lineage.root,
@@ -179,7 +199,8 @@ def _telling(desk: Desk, state: Any, config: RunnableConfig, *, aside: bool) -> 
         is_retold=any(one.is_again for one in told) or line in lineage.asides or lineage.shares(line),
         part=task_id(config, made.turn_id) if aside else "",
     )
-    return _Telling(desk, told, LineageView(store, lineage, commit), lineage, commit, aside, version)
+    view = LineageView(store, lineage, commit)
+    return _Telling(desk, told, view, lineage, commit, aside, version, made, known=known, edited=edited)
 
 
 def _asking(ops: Sequence[Op]) -> Steps[None]:
@@ -238,6 +259,8 @@ def _checked(outcome: Outcome) -> Outcome:
 def _tell_remembered(desk: Desk, taken: Taken) -> None:
     memory, aside = taken.told.memory, taken.aside
     here = {"node": desk.node, "memory": memory.name}
+    if taken.edit_error is not None:
+        logger.warning("memory %r did not take in a turn that was edited: %s", memory.name, reason_of(taken.edit_error))
     if taken.error is not None:
         if memory.required:
             raise taken.error

@@ -38,6 +38,7 @@ class Taken:
         error: why it did not take in everything; None when it did.
         elapsed_ms: how long it took.
         aside: the turn that was set aside; None when there was none.
+        edit_error: why it did not take in a turn that was edited; None when it did.
     """
 
     told: Told
@@ -47,6 +48,7 @@ class Taken:
     error: Exception | None = None
     elapsed_ms: float = 0.0
     aside: Told | None = None
+    edit_error: Exception | None = None
 
     @property
     def state(self) -> dict[str, Any]:
@@ -66,9 +68,16 @@ def taking(told: Told, *, splits: bool) -> Generator[Told, Outcome, Taken]:
     """Yields what the memory is to be told next and receives the outcome; returns what it took in.
 
     Args:
-        told: all that it has not taken in.
+        told: all that it has not taken in. What was edited comes first.
         splits: whether it may be told turn by turn, and a turn be set aside.
     """
+    error: Exception | None = None
+    for edit in told.again:
+        error = (yield edit).error or error
+    return replace((yield from _new_taking(told, splits)), edit_error=error)
+
+
+def _new_taking(told: Told, splits: bool) -> Generator[Told, Outcome, Taken]:
     tried = int(told.turn.state.get(TRIED, 0))
     ends = _turn_ends(told) if splits and tried >= TRIES else [len(told.turn.messages)]
     so_far, done, size, has_stumbled = _SoFar(told), 0, 1, False

@@ -32,6 +32,8 @@ class Told:
         is_again: whether some of it may have been written by an attempt that failed.
         failed: why the memory cannot take it in, when it is to be set aside; "" else.
         tried: how often it failed on it by then.
+        is_edit: whether it is another version of a turn that the memory knows.
+        again: turns that were edited, which the memory is told before this.
     """
 
     memory: Memory
@@ -41,6 +43,8 @@ class Told:
     is_again: bool
     failed: str = ""
     tried: int = 0
+    is_edit: bool = False
+    again: tuple[Told, ...] = ()
 
 
 def told_to(

@@ -129,7 +129,7 @@ class LineageView:
 
     def _standing(self, item: Item) -> tuple[bool, bool]:
         """Whether the line sees a record, and whether it is one of this thread's commits; worked out once a commit."""
-        place = place_of(item)
+        place = None if self.lineage.edited else place_of(item)  # then a commit's records are not all alike
         if place is not None and place in self._standings:
             return self._standings[place]
         origin = origin_of(item)

@@ -130,7 +130,9 @@ class VectorMemory(Memory):
         if self.importance_model is not None:
             memos = yield from judged(memos, self.importance_model, self.importance_prompt, memory=self.name)
         unknown = memo_id(turn.stem, (turn.previous.id if turn.previous else "") or "", self.name)
-        before = str(turn.state.get("last") or unknown)  # in a fork it was written under another branch's id
+        previous = turn.previous.id if turn.previous else None
+        follows = turn.state.get("last") and turn.state.get("upto", previous) == previous
+        before = str(turn.state["last"]) if follows else unknown  # in a fork it was written under another branch's id
         about, key = place(turn.scope, self.name)
         shown = Accesses.of(turn.scope, turn.shown if self.counts_accesses else (), turn.turn_id, turn.now)
         gets = [GetOp(about, key, refresh_ttl=False), GetOp(where, before, refresh_ttl=False)]
@@ -148,12 +150,12 @@ class VectorMemory(Memory):
         return self.state_after(turn)
 
     def state_after(self, turn: Turn) -> Mapping[str, Any] | None:
-        """How many messages were remembered, and the id of the last one's memo."""
+        """How many messages were remembered, the id of the last one's memo, and up to which message that was."""
         spoken = self._spoken(turn)
         if not spoken:
             return None
         last = memo_id(turn.stem, spoken[-1].id or "", self.name)
-        return {"seq": int(turn.state.get("seq", 0)) + len(spoken), "last": last}
+        return {"seq": int(turn.state.get("seq", 0)) + len(spoken), "last": last, "upto": turn.messages[-1].id}
 
     def search(
         self,
