@@ -61,7 +61,7 @@ create table graph_memory.items (
     terms text[] collate "C" not null,
     unique (space, key)
 );
-create index items_by_age on graph_memory.items (space, updated_at desc, key);
+create index items_by_age on graph_memory.items (space, updated_at desc);
 create index items_by_expiry on graph_memory.items (space, expires_at) where expires_at is not null;
 comment on column graph_memory.items.digest is 'Equal for two items that are indexed alike; empty when nothing is indexed.';
 
@@ -82,6 +82,6 @@ create table graph_memory.vectors (
     embedding vector not null,
     primary key (item, digest)
 );
-create index vectors_by_space on graph_memory.vectors (space) where not graphed;
+create index vectors_by_space on graph_memory.vectors (space, graphed);
 comment on column graph_memory.vectors.graphed is
     'Whether the nearest are found by the HNSW index: from a namespace''s 4,000th item on. Fewer are compared one by one.';

@@ -46,7 +46,7 @@ language sql stable as $$
         words jsonb, digests text[], vectors jsonb
     )
     join namespaces as n on n.path = w.path
-    left join items as i on i.space = n.id and i.key = w.key;
+    left join lateral (select * from items as i where i.space = n.id and i.key = w.key offset 0) as i on true;
 $$;
 
 create function graph_memory.unindex(ids bigint[]) returns void
@@ -261,22 +261,32 @@ language sql stable as $$
     select distinct d.digest
     from jsonb_to_recordset(writes) as w (path text, key text, digests text[])
     left join namespaces as n on n.path = w.path
-    left join items as i on i.space = n.id and i.key = w.key,
+    left join lateral (select * from items as i where i.space = n.id and i.key = w.key offset 0) as i on true,
         unnest(w.digests) as d (digest)
     where (select true from vectors as v where v.item = i.id and v.digest = d.digest limit 1) is null;
 $$;
 comment on function graph_memory.missing is
     'Digests of the texts of some writes that are still to be embedded. A subquery looks each up: a join would read all vectors.';
 
--- The planner takes a batch for a thousand rows and would read whole tables to join them; what a batch needs is found by index.
-do $$
+create function graph_memory.plan_by_index(variadic functions name[]) returns void
+language plpgsql as $$
 declare
-    name text;
+    function name;
+    setting text;
 begin
-    foreach name in array array['changes', 'unindex', 'remove', 'index', 'missing'] loop
-        execute format('alter function graph_memory.%I set enable_hashjoin = off', name);
-        execute format('alter function graph_memory.%I set enable_mergejoin = off', name);
-        execute format('alter function graph_memory.%I set enable_seqscan = off', name);
+    foreach function in array functions loop
+        foreach setting in array array[
+            'enable_hashjoin = off', 'enable_mergejoin = off', 'enable_seqscan = off', 'enable_material = off', 'jit = off',
+            'plan_cache_mode = force_generic_plan'
+        ] loop
+            execute format('alter function graph_memory.%I set %s', function, setting);
+        end loop;
     end loop;
 end
 $$;
+comment on function graph_memory.plan_by_index is
+    'Has functions find by index what they are asked for, with plans that are made once for a connection. Left to itself the planner
+    takes a batch for a thousand rows, reads whole tables to join them and plans each call anew, which takes longer than the call.
+    That the tables may have been empty when it planned is why items are looked up in subqueries with "offset 0".';
+
+select plan_by_index('changes', 'unindex', 'remove', 'index', 'missing');

@@ -7,98 +7,17 @@ select set_config('search_path', format('graph_memory, %I, pg_temp', n.nspname),
 from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace
 where e.extname = 'vector';
 
-create type graph_memory.candidate as (item bigint, words double precision, meaning double precision);
+create type graph_memory.vocabulary as (terms text[], rarities double precision[], frequencies jsonb);
+comment on type graph_memory.vocabulary is
+    'Of a query''s words those that occur, how rare each is (its inverse document frequency), and how many texts of their own hold it.';
 
-create type graph_memory.ranking as (
-    items bigint[],
-    relevance double precision[],
-    words double precision[],
-    meaning double precision[],
-    best double precision,
-    lowest double precision,
-    highest double precision
-);
-comment on type graph_memory.ranking is
-    'Candidates, best first, with their raw signals: BM25, 0 where no word matches, and cosine, null where there is no vector.';
+create type graph_memory.near as (items bigint[], cosines double precision[]);
 
-create function graph_memory.by_words(
-    spaces bigint[], terms text[], documents bigint, average double precision,
-    out items bigint[], out scores double precision[], out frequencies jsonb
-)
-language sql stable as $$
-    with posting as materialized (
-        select p.item, p.term, p.count, p.length from postings as p where p.space = any(spaces) and p.term = any(terms)
-    ),
-    frequency as (
-        select term, count(*) as texts, count(*) filter (where count >= 1) as own from posting group by term
-    ),
-    score as (
-        select p.item, sum(
-            ln(1 + (documents - f.texts + 0.5::double precision) / (f.texts + 0.5))
-            * p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / greatest(average, 1e-9)))
-        ) as bm25
-        from posting as p join frequency as f using (term)
-        group by p.item
-    )
-    select
-        (select array_agg(s.item order by s.item) from score as s),
-        (select array_agg(s.bm25 order by s.item) from score as s),
-        (select jsonb_object_agg(f.term, f.own) from frequency as f);
-$$;
-
-create function graph_memory.nearest(spaces bigint[], query vector, most integer, out items bigint[], out cosines double precision[])
-language plpgsql as $$
-begin
-    if exists (select from namespaces where id = any(spaces) and documents > 4000) then
-        perform set_config('hnsw.iterative_scan', 'strict_order', true);
-        perform set_config('hnsw.ef_search', least(1000, greatest(100, most))::text, true);
-        execute format(
-            'select array_agg(item), array_agg(cosine) from (
-                select item, -(embedding <#> $2) as cosine from graph_memory.vectors
-                where graphed and space = any($1) order by %s limit $3
-            ) as near',
-            case
-                when vector_dims(query) <= 2000 then 'embedding <#> $2'
-                else format('embedding::halfvec(%1$s) <#> $2::halfvec(%1$s)', vector_dims(query))
-            end
-        ) into items, cosines using spaces, query, most;
-    end if;
-    select items || array_agg(v.item), cosines || array_agg(-(v.embedding <#> query)) into items, cosines
-    from vectors as v where v.space = any(spaces) and not v.graphed;
-end
-$$;
-comment on function graph_memory.nearest is
-    'Items with a vector and its cosine: all that are compared one by one, and the `most` nearest of the others.';
-
-create function graph_memory.candidates(spaces bigint[], items bigint[], scores double precision[], query vector, most integer)
-returns setof graph_memory.candidate
-language plpgsql as $$
-declare
-    near record;
-    beyond bigint[];
-begin
-    if query is null then
-        return query select w.item, w.score, null::double precision from unnest(items, scores) as w (item, score);
-        return;
-    end if;
-    near := nearest(spaces, query, most);
-    if exists (select from namespaces where id = any(spaces) and documents > 4000) then
-        beyond := array(select w.item from unnest(items) as w (item) except select n.item from unnest(near.items) as n (item));
-    end if;
-    return query
-    select coalesce(m.item, w.item), coalesce(w.score, 0), m.cosine
-    from (
-        select c.item, max(c.cosine) as cosine
-        from (
-            select n.item, n.cosine from unnest(near.items, near.cosines) as n (item, cosine)
-            union all
-            select v.item, -(v.embedding <#> query) from vectors as v where v.item = any(beyond) and v.graphed
-        ) as c
-        group by c.item
-    ) as m
-    full join unnest(items, scores) as w (item, score) on w.item = m.item;
-end
-$$;
+create function graph_memory.bm25(
+    rarity double precision, count double precision, length double precision, average double precision
+) returns double precision
+language sql immutable parallel safe
+return rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / average));
 
 create function graph_memory.position_in_range(
     cosine double precision, lowest double precision, highest double precision
@@ -109,109 +28,198 @@ return case
     else (cosine - lowest) / (highest - lowest)
 end;
 
-create function graph_memory.fuse(
-    spaces bigint[], items bigint[], scores double precision[], query vector, most integer,
-    words_weight double precision, meaning_weight double precision
-)
-returns graph_memory.ranking
-language sql as $$
-    with candidate as materialized (select * from candidates(spaces, items, scores, query, most)),
-    bounds as (
-        select
-            max(words) as best, min(meaning) as lowest, max(meaning) as highest,
-            case when max(words) > 0 then words_weight else 0 end as words_share,
-            case when count(meaning) > 0 then meaning_weight else 0 end as meaning_share
-        from candidate
-    ),
-    ranked as (
-        select
-            c.*, b.best, b.lowest, b.highest,
-            round(1e6 * case
-                when words_share + meaning_share = 0 then 0
-                else least(1, greatest(0, (
-                    words_share * coalesce(c.words / nullif(b.best, 0), 0)
-                    + meaning_share * coalesce(position_in_range(c.meaning, b.lowest, b.highest), 0)
-                ) / (words_share + meaning_share)))
-            end) / 1e6 as relevance
-        from candidate as c, bounds as b
-        order by relevance desc
-    )
-    select row(
-        array_agg(item), array_agg(relevance), array_agg(words), array_agg(meaning), max(best), max(lowest), max(highest)
-    )::ranking
-    from ranked;
+create function graph_memory.near(
+    spaces bigint[], known graph_memory.vocabulary, average double precision, query vector, most integer
+) returns graph_memory.near
+language plpgsql as $$
+declare
+    found near;
+begin
+    perform set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', least(1000, most)::text, true);
+    execute format(
+        'select array_agg(n.item), array_agg(n.cosine) from (
+            select item, -(embedding <#> $2) as cosine from graph_memory.vectors
+            where space = any($1) and graphed order by %s limit $3
+        ) as n',
+        case
+            when vector_dims(query) <= 2000 then 'embedding <#> $2'
+            else format('embedding::halfvec(%1$s) <#> $2::halfvec(%1$s)', vector_dims(query))
+        end
+    ) into found using spaces, query, most;
+    if cardinality(found.items) = most then
+        return (
+            select row(found.items || array_agg(v.item), found.cosines || array_agg(-(v.embedding <#> query)))::near
+            from (
+                select p.item from unnest(known.terms, known.rarities) as t (term, rarity)
+                join postings as p on p.space = any(spaces) and p.term = t.term
+                group by p.item order by sum(bm25(t.rarity, p.count, p.length, average)) desc limit most
+            ) as w
+            join vectors as v on v.item = w.item and v.graphed
+        );
+    end if;
+    return (
+        select row(array_agg(v.item), array_agg(-(v.embedding <#> query)))::near
+        from vectors as v where v.space = any(spaces) and v.graphed
+    );
+end
 $$;
+comment on function graph_memory.near is
+    'Of the items in the HNSW index the `most` nearest, and the cosines of as many that the words bring. All of them where the index
+    gives up before it has found so many, or when `most` is null.';
 
-create function graph_memory.spread(spaces bigint[]) returns jsonb
+create function graph_memory.ranked(
+    spaces bigint[], known_terms text[], rarities double precision[], average double precision, query vector,
+    near_items bigint[], near_cosines double precision[], words_weight double precision, meaning_weight double precision
+)
+returns table (
+    item bigint, relevance double precision, words double precision, words_raw double precision,
+    meaning double precision, meaning_raw double precision
+)
 language sql stable as $$
-    select jsonb_build_array(spread_mean, spread_deviation) from namespaces
-    where id = any(spaces) and spread_mean is not null
-    order by documents desc limit 1;
+    with signal as (
+        select v.item, null::double precision as words, -(v.embedding <#> query) as meaning
+        from vectors as v where v.space = any(spaces) and not v.graphed and query is not null
+        union all
+        select n.item, null, n.cosine from unnest(near_items, near_cosines) as n (item, cosine)
+        union all
+        select p.item, bm25(t.rarity, p.count, p.length, average), null
+        from unnest(known_terms, rarities) as t (term, rarity)
+        join postings as p on p.space = any(spaces) and p.term = t.term
+    ),
+    candidate as materialized (
+        select s.item, sum(s.words) as words, max(s.meaning) as meaning from signal as s group by s.item
+    ),
+    bounds as materialized (
+        select
+            max(c.words) as best, min(c.meaning) as lowest, max(c.meaning) as highest,
+            case when max(c.words) > 0 then words_weight else 0 end as words_share,
+            case when count(c.meaning) > 0 then meaning_weight else 0 end as meaning_share
+        from candidate as c
+    ),
+    scaled as (
+        select
+            c.item, coalesce(c.words / nullif(b.best, 0), 0) as words, coalesce(c.words, 0) as words_raw,
+            position_in_range(c.meaning, b.lowest, b.highest) as meaning, c.meaning as meaning_raw,
+            b.words_share, b.meaning_share
+        from candidate as c cross join bounds as b
+    )
+    select
+        s.item,
+        round(1e6 * case
+            when s.words_share + s.meaning_share = 0 then 0
+            else least(1, greatest(0, (
+                s.words_share * s.words + s.meaning_share * coalesce(s.meaning, 0)
+            ) / (s.words_share + s.meaning_share)))
+        end) / 1e6 as relevance,
+        s.words, s.words_raw, s.meaning, s.meaning_raw
+    from scaled as s
+    order by relevance desc;
 $$;
+comment on function graph_memory.ranked is
+    'Candidates, best first, with their signals: BM25, 0 where no word matches, and cosine, null where there is no vector.';
+
+create function graph_memory.found(
+    at integer, spaces bigint[], known_terms text[], rarities double precision[], average double precision, query vector,
+    near_items bigint[], near_cosines double precision[], words_weight double precision, meaning_weight double precision,
+    refresh boolean, moment timestamptz
+)
+returns table (id bigint, ttl interval, answer graph_memory.answer, doc jsonb)
+language sql stable as $$
+    select
+        i.id, case when refresh then i.ttl end,
+        row(
+            at, n.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
+            r.relevance, r.words, r.words_raw, r.meaning, r.meaning_raw, null
+        )::answer,
+        i.doc
+    from ranked(
+        spaces, known_terms, rarities, average, query, near_items, near_cosines, words_weight, meaning_weight
+    ) as r
+    join items as i on i.id = r.item
+    join namespaces as n on n.id = i.space
+    where i.expires_at is null or i.expires_at > moment
+    order by r.relevance desc, i.updated_at desc, i.key, i.id;
+$$;
+comment on function graph_memory.found is
+    'The items of the candidates, best first. They come in the order of `ranked`, so no more of them are read than are asked for.';
 
 create function graph_memory.search(op jsonb, moment timestamptz) returns setof graph_memory.answer
 language plpgsql as $$
 declare
     place constant integer := (op ->> 'at')::integer;
-    wanted constant bigint := (op ->> 'limit')::bigint + (op ->> 'offset')::bigint;
+    wanted constant bigint := (op ->> 'limit')::bigint;
+    skipped constant bigint := (op ->> 'offset')::bigint;
+    refresh constant boolean := (op ->> 'refresh')::boolean;
     query constant vector := (op ->> 'vector')::vector;
-    spaces constant bigint[] := spaces_under(op);
+    words_weight constant double precision := (op ->> 'words_weight')::double precision;
+    meaning_weight constant double precision := (op ->> 'meaning_weight')::double precision;
+    spaces bigint[];
+    most integer := least(1000, greatest(100, wanted + skipped));
     documents bigint;
     average double precision;
-    worded record;
-    ranking ranking;
-    hit record;
-    first integer := 1;
-    last integer := 0;
-    size integer := least(greatest(wanted, 32), 1000000);
-    seen bigint := 0;
-    read bigint[] := '{}';
+    spread jsonb;
+    is_large boolean;
+    known vocabulary;
+    near near;
+    hits hit[];
 begin
-    select coalesce(sum(n.documents), 0), coalesce(sum(n.length), 0) / greatest(sum(n.documents), 1) into documents, average
-    from namespaces as n where n.id = any(spaces);
-    worded := by_words(spaces, array(select jsonb_array_elements_text(op -> 'terms')), documents, average);
-    ranking := fuse(
-        spaces, worded.items, worded.scores, query, least(greatest(wanted, 100), 1000)::integer,
-        (op ->> 'words_weight')::double precision, (op ->> 'meaning_weight')::double precision
-    );
-    while last < coalesce(cardinality(ranking.items), 0) and seen < wanted loop
-        first := last + 1;
-        last := least(last + size, cardinality(ranking.items));
-        size := size * 4;
-        while ranking.relevance[last + 1] = ranking.relevance[last] loop
-            last := last + 1;
-        end loop;
-        for hit in execute format(
-            'select n.path, i, c.relevance, c.words, c.meaning
-             from unnest($1, $2, $3, $4) as c (item, relevance, words, meaning)
-             join graph_memory.items as i on i.id = c.item
-             join graph_memory.namespaces as n on n.id = i.space
-             where (i.expires_at is null or i.expires_at > $5) and %s
-             order by c.relevance desc, i.updated_at desc, i.key, i.id limit $6',
-            condition('i.doc', coalesce(op -> 'filter', '{}'))
-        ) using
-            ranking.items[first:last], ranking.relevance[first:last], ranking.words[first:last], ranking.meaning[first:last],
-            moment, wanted - seen
-        loop
-            seen := seen + 1;
-            continue when seen <= (op ->> 'offset')::bigint;
-            return next row(
-                place, hit.path, (hit.i).key, (hit.i).value, microseconds((hit.i).created_at),
-                microseconds((hit.i).updated_at), hit.relevance, coalesce(hit.words / nullif(ranking.best, 0), 0),
-                hit.words, position_in_range(hit.meaning, ranking.lowest, ranking.highest), hit.meaning, null
-            )::answer;
-            if (op ->> 'refresh')::boolean and (hit.i).ttl is not null then
-                read := read || (hit.i).id;
-            end if;
-        end loop;
+    select
+        coalesce(array_agg(n.id), '{}'), coalesce(sum(n.documents), 0), greatest(sum(n.length) / greatest(sum(n.documents), 1), 1e-9),
+        (
+            array_agg(jsonb_build_array(n.spread_mean, n.spread_deviation) order by n.documents desc)
+            filter (where n.spread_mean is not null)
+        )[1]
+    into spaces, documents, average, spread
+    from namespaces as n where n.path >= (op ->> 'low') and (op ->> 'high' is null or n.path < op ->> 'high');
+    is_large := query is not null and exists (select from vectors where space = any(spaces) and graphed);
+    select
+        array_agg(f.term),
+        array_agg(ln(1 + (documents - f.texts + 0.5::double precision) / (f.texts + 0.5))),
+        coalesce(jsonb_object_agg(f.term, f.own), '{}')
+    into known
+    from (
+        select p.term, count(*) as texts, count(*) filter (where p.count >= 1) as own
+        from jsonb_array_elements_text(op -> 'terms') as t (term)
+        join postings as p on p.space = any(spaces) and p.term = t.term
+        group by p.term
+    ) as f;
+    loop
+        if is_large then
+            near := near(spaces, known, average, query, most);
+        end if;
+        if op -> 'filter' = '{}' then
+            hits := array(
+                select row(f.id, f.ttl, f.answer)::hit
+                from found(
+                    place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
+                    words_weight, meaning_weight, refresh, moment
+                ) as f
+                limit wanted offset skipped
+            );
+        else
+            execute format(
+                'select array(
+                    select row(f.id, f.ttl, f.answer)::graph_memory.hit
+                    from graph_memory.found($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as f
+                    where %s limit $13 offset $14
+                )',
+                condition('f.doc', op -> 'filter')
+            ) into hits using place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
+                words_weight, meaning_weight, refresh, moment, wanted, skipped;
+        end if;
+        exit when cardinality(hits) = wanted or not is_large or most is null;
+        most := null;
     end loop;
-    if read <> '{}' then
-        perform touch(read, moment);
-    end if;
+    return query select (h.answer).* from unnest(hits) as h;
     return next row(
-        place, null, null, null, null, null, null, null, null, null, null, jsonb_build_object(
-            'documents', documents, 'frequencies', coalesce(worded.frequencies, '{}'), 'spread', spread(spaces)
-        )
+        place, null, null, null, null, null, null, null, null, null, null,
+        jsonb_build_object('documents', documents, 'frequencies', known.frequencies, 'spread', spread)
     )::answer;
+    perform touch(hits, moment);
 end
 $$;
+comment on function graph_memory.search is
+    'The best hits and then the statistics. Where a filter or the limit asks for more of a large namespace than the nearest hold, all
+    of it is compared.';
+
+select plan_by_index('near', 'search');

@@ -107,7 +107,7 @@ def keep(folder: Path, binaries: Path) -> None:
                 _wait_until_ready(binaries, home, server)
                 (folder / "postgres.socket").write_text(str(home))
                 with _alone(folder / "postgres.users"):
-                    (folder / "postgres.socket").unlink()
+                    (folder / "postgres.socket").unlink(missing_ok=True)
                     _stop(server)
             finally:
                 _stop(server)

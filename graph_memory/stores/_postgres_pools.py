@@ -11,13 +11,12 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import stamina
 from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
-from psycopg.sql import SQL, Composed
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed
 
 from graph_memory.errors import StoreError
@@ -25,7 +24,7 @@ from graph_memory.postgres_servers import describe, may_be_tried_again, was_undo
 from graph_memory.stores._postgres_errors import translate
 
 Rows = list[tuple[Any, ...]]
-Statement = SQL | Composed
+Statement = LiteralString
 _INTERVAL = 0.1  # seconds between two looks at what interrupts a wait
 
 

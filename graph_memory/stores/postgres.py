@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from langgraph.store.base import TTLConfig
-from psycopg.sql import SQL, Identifier
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.errors import ConfigurationError
@@ -84,7 +83,7 @@ class PostgresStore(SqlBackEnd):
     def _open(self) -> None:
         """Makes sure that the database can be used, or says why not."""
         newest = "(SELECT coalesce(max(version), 0) FROM graph_memory.migrations)"
-        [[version, dimension]] = self._pools.connect(SQL(f"SELECT {newest}, graph_memory.dimension()"))
+        [[version, dimension]] = self._pools.connect(f"SELECT {newest}, graph_memory.dimension()")
         self._check(version, dimension, self._pools.where)
 
     async def _aopen(self) -> None:
@@ -101,8 +100,8 @@ class PostgresStore(SqlBackEnd):
         """A statement that calls one of the SQL functions, as the store's user if it has one, and its values."""
         given = argument if isinstance(argument, int) else to_text(argument)
         if self._user is None:
-            return SQL("SELECT * FROM graph_memory.{}(%s)").format(Identifier(function)), [given]
-        return SQL("SELECT * FROM graph_memory.{}(%s, %s)").format(Identifier(f"{function}_as")), [self._user, given]
+            return f"SELECT * FROM graph_memory.{function}(%s)", [given]
+        return f"SELECT * FROM graph_memory.{function}_as(%s, %s)", [self._user, given]
 
 
 def _user(user: str) -> str:
