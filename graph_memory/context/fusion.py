@@ -7,7 +7,7 @@ R@10 61.0 against 69.0). Every signal stays in the result by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,11 +55,11 @@ class Ranking:
     relevance: Scores
     parts: Mapping[str, Scores]
 
-    def parts_of(self, candidate: int) -> dict[str, float]:
-        """One candidate's signals, those that it lacks left out."""
-        return {
-            name: round(float(v[candidate]), _DECIMALS) for name, v in self.parts.items() if not np.isnan(v[candidate])
-        }
+    def parts_of(self, candidates: Sequence[int] | NDArray[np.int64]) -> list[dict[str, float]]:
+        """The signals of some candidates, those that one lacks left out."""
+        columns = [np.round(values[candidates], _DECIMALS).tolist() for values in self.parts.values()]
+        rows = (zip(self.parts, row, strict=True) for row in zip(*columns, strict=True))
+        return [{name: value for name, value in row if value == value} for row in rows]  # NaN differs from itself
 
 
 def rarity(matching: int, documents: int) -> float:

@@ -124,16 +124,19 @@ def _check_namespace(namespace: Any) -> None:
     if not isinstance(namespace, tuple):
         raise ConfigurationError(f"a namespace must be a tuple of labels, got {type(namespace).__name__}")
     for label in namespace:
-        _check_text(label, "a namespace label")
+        if not isinstance(label, str) or not label.isascii():
+            _check_text(label, "a namespace label")
         if not label:
             raise ConfigurationError("a namespace label must not be empty")
 
 
 def _check_key(key: Any) -> None:
-    _check_text(key, "a key")
+    if not isinstance(key, str) or not key.isascii():
+        _check_text(key, "a key")
 
 
 def _check_text(text: Any, what: str) -> None:
+    """Called for what is not plain ASCII: every read of a batch comes by here."""
     if not isinstance(text, str):
         raise ConfigurationError(f"{what} must be text, got {type(text).__name__}")
     try:

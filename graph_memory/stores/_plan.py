@@ -15,6 +15,7 @@ from graph_memory.stores._ops import Namespace, check, to_json
 from graph_memory.stores.claims import ClaimOp
 
 Read = GetOp | SearchOp | ListNamespacesOp
+_WRITES = (PutOp, ClaimOp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,16 @@ def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
         StoreError: a value is not JSON.
     """
     batch = list(ops)
-    for op in batch:
+    reads: list[tuple[int, Read]] = []
+    last: dict[tuple[Namespace, str], PutOp | ClaimOp] = {}
+    for at, op in enumerate(batch):
         check(op)
-    last = {(op.namespace, op.key): op for op in batch if isinstance(op, PutOp | ClaimOp)}
-    reads = tuple((at, op) for at, op in enumerate(batch) if not isinstance(op, PutOp | ClaimOp))
-    claims = tuple(op for op in batch if isinstance(op, ClaimOp))
-    return Plan(len(batch), reads, tuple(_write(op, fields) for op in last.values()), claims)
+        if isinstance(op, _WRITES):
+            last[op.namespace, op.key] = op
+        else:
+            reads.append((at, op))
+    claims = tuple(op for op in batch if isinstance(op, ClaimOp)) if last else ()
+    return Plan(len(batch), tuple(reads), tuple(_write(op, fields) for op in last.values()), claims)
 
 
 def has_query(op: SearchOp) -> bool:

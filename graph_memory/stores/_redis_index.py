@@ -204,7 +204,7 @@ class Candidate(NamedTuple):
 
     namespace: Namespace
     key: str
-    score: float
+    score: float | None
     parts: dict[str, float]
 
 
@@ -226,13 +226,12 @@ class Ranked(NamedTuple):
 
     def candidates(self, first: int, last: int) -> list[Candidate]:
         """A part of the candidates, best first."""
-        return [self._candidate(int(at)) for at in self.order[first:last]]
-
-    def _candidate(self, at: int) -> Candidate:
-        space = int(np.searchsorted(self.starts, self.found[at], side="right")) - 1
-        index, position = self.indexes[space], int(self.found[at] - self.starts[space])
-        score = float(self.ranking.relevance[at])
-        return Candidate(index.namespace, index.keys[position], score, self.ranking.parts_of(at))
+        some = self.order[first:last]
+        spaces = np.searchsorted(self.starts, self.found[some], side="right") - 1
+        positions = (self.found[some] - self.starts[spaces]).tolist()
+        indexes = [self.indexes[space] for space in spaces.tolist()]
+        found = zip(indexes, positions, self.ranking.relevance[some].tolist(), self.ranking.parts_of(some), strict=True)
+        return [Candidate(index.namespace, index.keys[at], score, parts) for index, at, score, parts in found]
 
 
 def ranked(

@@ -36,25 +36,27 @@ class Keys:
 
     def directory(self, bucket: int) -> bytes:
         """The sorted set of the namespaces of a bucket."""
-        return self._named(bucket, "spaces")
+        return _named(self.prefix, bucket, "spaces")
 
     def item(self, namespace: Namespace, key: str) -> bytes:
         """An item. A namespace has no empty label, so the doubled terminator parts it from the key."""
-        bucket, path = _placed(namespace)
-        return self._named(bucket, f"item:{path}\x1f{key}")
+        return _items(self.prefix, namespace) + key.encode()
+
+    def items(self, namespace: Namespace, keys: Iterable[str]) -> list[bytes]:
+        """Several items of one namespace."""
+        start = _items(self.prefix, namespace)
+        return [start + key.encode() for key in keys]
 
     def space(self, namespace: Namespace) -> list[bytes]:
         """What a namespace has: directory, then order, rows, expiry and meta."""
-        bucket, path = _placed(namespace)
-        return [self.directory(bucket), *(self._named(bucket, f"{kind}:{path}") for kind in _SPACE)]
-
-    def _named(self, bucket: int, name: str) -> bytes:
-        return f"{{{self.prefix}:{bucket}}}:{name}".encode()
+        bucket, path = bucket_of(namespace), encode_path(namespace)
+        return [self.directory(bucket), *(_named(self.prefix, bucket, f"{kind}:{path}") for kind in _SPACE)]
 
 
+@lru_cache(1024)
 def bucket_of(namespace: Namespace) -> int:
     """The bucket of a namespace's owner."""
-    return _placed(namespace)[0]
+    return crc32(encode_path(namespace[:_OWNER]).encode()) % BUCKETS
 
 
 def buckets_under(prefix: Namespace) -> Iterable[int]:
@@ -69,7 +71,11 @@ def bounds(prefix: Namespace) -> Iterator[bytes]:
     yield b"(" + high.encode() if high else b"+"
 
 
+def _named(prefix: str, bucket: int, name: str) -> bytes:
+    return f"{{{prefix}:{bucket}}}:{name}".encode()
+
+
 @lru_cache(1024)
-def _placed(namespace: Namespace) -> tuple[int, str]:
-    """Bucket and encoded path; kept because a batch has many keys of one namespace."""
-    return crc32(encode_path(namespace[:_OWNER]).encode()) % BUCKETS, encode_path(namespace)
+def _items(prefix: str, namespace: Namespace) -> bytes:
+    """What the names of a namespace's items begin with; kept because a batch has many of them."""
+    return _named(prefix, bucket_of(namespace), f"item:{encode_path(namespace)}\x1f")

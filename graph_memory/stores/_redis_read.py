@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from langgraph.store.base import GetOp, Item, ListNamespacesOp, SearchOp
+from langgraph.store.base import GetOp, ListNamespacesOp, SearchOp
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.context.words import terms
@@ -19,22 +19,23 @@ from graph_memory.stores._filters import matches
 from graph_memory.stores._ops import Namespace, decode_path, encode_path, list_namespaces
 from graph_memory.stores._redis_index import Candidate, Changes, Index, IndexCache, ranked
 from graph_memory.stores._redis_keys import Keys, bounds, bucket_of, buckets_under
-from graph_memory.stores._redis_rows import Stored, read_item
+from graph_memory.stores._redis_rows import StoredHit, StoredItem, is_mortal
 from graph_memory.stores._redis_scripts import CHANGES, LIVING, PAGE, REFRESH, SWEEP
-from graph_memory.stores.hits import Hit, Hits
+from graph_memory.stores.hits import Hits
 
 _ROWS_AT_ONCE = 1000  # of an index; 0.8 MB of vectors at 384 dimensions
 _FIRST_CHUNK = 50
 _MOST_TERMS = 256  # different words of a query that are looked up; a pasted document is no question
 
 Place = tuple[Namespace, str]
+Placed = tuple[int, GetOp]  # the operation and its position in the batch
 
 
 class Read(NamedTuple):
-    """One operation's result, and the items whose time to live starts anew because they were read."""
+    """Results by their position in the batch, and the items whose time to live starts anew because they were read."""
 
-    result: Any
-    touched: tuple[Place, ...] = ()
+    results: dict[int, Any]
+    touched: Sequence[Place] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +48,37 @@ class Reader:
     most_ranked: int
     where: str
 
-    def gets(self, ops: Sequence[GetOp]) -> tuple[Round, list[list[Place]]]:
-        """The commands that read items, one per bucket, and what each of them reads."""
-        buckets: dict[int, dict[Place, None]] = {}
-        for op in ops:
-            buckets.setdefault(bucket_of(op.namespace), {})[op.namespace, op.key] = None
-        return [self._mget(places) for places in buckets.values()], [list(places) for places in buckets.values()]
+    def gets(self, ops: Iterable[Placed]) -> tuple[Round, list[Placed]]:
+        """The commands that read items, one per bucket, and the operations in the order of what they return."""
+        spaces: dict[Namespace, list[Placed]] = {}
+        for one in ops:
+            spaces.setdefault(one[1].namespace, []).append(one)
+        names: dict[int, list[bytes]] = {}
+        asked: dict[int, list[Placed]] = {}
+        for space, some in spaces.items():
+            bucket = bucket_of(space)
+            names.setdefault(bucket, []).extend(self.keys.items(space, [op.key for _, op in some]))
+            asked.setdefault(bucket, []).extend(some)
+        return [("MGET", *some) for some in names.values()], list(chain.from_iterable(asked.values()))
 
-    def search(self, op: SearchOp, vector: Vector | None, is_ranked: bool) -> Steps[Read]:
+    def search(self, at: int, op: SearchOp, vector: Vector | None, is_ranked: bool) -> Steps[Read]:
         """One page of the items under a prefix that match the filter: best first, or last updated first, then by key."""
         if not is_ranked:
-            return (yield from self._newest(op))
+            return (yield from self._newest(at, op))
         indexes = yield from self._indexes(op.namespace_prefix)
         with self.cache.lock:
             query = islice(dict.fromkeys(terms(op.query or "")), _MOST_TERMS)
             found = ranked(indexes, query, vector, self.weights, self.where)
-        hits: list[tuple[Hit, bool]] = []
+        hits: list[StoredHit] = []
         start, size, wanted = 0, op.offset + op.limit, op.offset + op.limit
         while len(hits) < wanted and start < len(found.order):
             candidates = found.candidates(start, start + size)
             hits += yield from self._hits(candidates, op)
             start, size = start + size, max(size, _FIRST_CHUNK) * 4
         page = hits[op.offset : wanted]
-        return Read(Hits((hit for hit, _ in page), found.statistics), _touched(page, op))
+        return Read({at: Hits(page, found.statistics)}, _touched(page, op))
 
-    def namespaces(self, op: ListNamespacesOp) -> Steps[Read]:
+    def namespaces(self, at: int, op: ListNamespacesOp) -> Steps[Read]:
         """The namespaces that hold a living item."""
         prefixes = [tuple(c.path) for c in op.match_conditions or () if c.match_type == "prefix" and "*" not in c.path]
         spaces = yield from self.spaces(max(prefixes, key=len, default=()))
@@ -84,7 +91,7 @@ class Reader:
         pairs = zip(
             (s for some in grouped.values() for s in some), (n for reply in replies for n in reply), strict=True
         )
-        return Read(list_namespaces((space for space, living in pairs if living), op))
+        return Read({at: list_namespaces((space for space, living in pairs if living), op)})
 
     def spaces(self, prefix: Namespace) -> Steps[list[Namespace]]:
         """Every namespace at or under a prefix, some of them perhaps expired."""
@@ -114,26 +121,24 @@ class Reader:
             total += sum((yield [Call(SWEEP, self.keys.space(s), [encode_path(s).encode()]) for s in some]))
         return total
 
-    def _newest(self, op: SearchOp) -> Steps[Read]:
+    def _newest(self, at: int, op: SearchOp) -> Steps[Read]:
         wanted = op.offset + op.limit
         if not wanted:
-            return Read([])
+            return Read({at: []})
         spaces: Sequence[Namespace] | None = None
-        seen: dict[Place, tuple[Hit, bool] | None] = {}
+        seen: dict[Place, StoredHit | None] = {}
         reach = wanted
         while True:
             spaces, order, is_all = yield from self._order(op.namespace_prefix, spaces, reach)
             fresh = [place for place in order if place not in seen]
-            found = yield from self._hits([Candidate(*place, 0.0, {}) for place in fresh], op)
-            seen |= dict.fromkeys(fresh) | {(hit.namespace, hit.key): (hit, mortal) for hit, mortal in found}
+            found = yield from self._hits([Candidate(*place, None, {}) for place in fresh], op)
+            seen |= dict.fromkeys(fresh) | {(hit.namespace, hit.key): hit for hit in found}
             hits = [one for place in order if (one := seen[place]) is not None]
             if len(hits) >= wanted or is_all:
                 break
             reach = max(reach, _FIRST_CHUNK) * 4
         page = hits[op.offset : wanted]
-        for hit, _ in page:
-            hit.score = None
-        return Read([hit for hit, _ in page], _touched(page, op))
+        return Read({at: page}, _touched(page, op))
 
     def _order(
         self, prefix: Namespace, spaces: Sequence[Namespace] | None, reach: int
@@ -190,26 +195,23 @@ class Reader:
                 f"Postgres (or in SQLite), search a smaller namespace, or raise most_ranked"
             )
 
-    def _hits(self, candidates: Sequence[Candidate], op: SearchOp) -> Steps[list[tuple[Hit, bool]]]:
-        """The living items among the candidates that match the filter, in order, each with whether it expires."""
+    def _hits(self, candidates: Sequence[Candidate], op: SearchOp) -> Steps[list[StoredHit]]:
+        """The living items among the candidates that match the filter, in order."""
         if not candidates:
             return []
         command_of: dict[int, list[Candidate]] = {}
         for one in candidates:
             command_of.setdefault(bucket_of(one.namespace), []).append(one)
         groups = list(command_of.values())
-        replies = yield [self._mget([(one.namespace, one.key) for one in some]) for some in groups]
+        replies = yield [("MGET", *(self.keys.item(one.namespace, one.key) for one in some)) for some in groups]
         data = {
             (one.namespace, one.key): value
             for some, values in zip(groups, replies, strict=True)
             for one, value in zip(some, values, strict=True)
         }
-        found = ((one, data[one.namespace, one.key]) for one in candidates)
-        read = ((one, read_item(value)) for one, value in found if value is not None)
-        return [(_hit(one, stored), stored.is_mortal) for one, stored in read if _passes(stored, op)]
-
-    def _mget(self, places: Iterable[Place]) -> tuple[Any, ...]:
-        return ("MGET", *(self.keys.item(*place) for place in places))
+        there = ((one, data[one.namespace, one.key]) for one in candidates)
+        hits = (StoredHit(*one, value) for one, value in there if value is not None)
+        return [hit for hit in hits if not op.filter or matches(json.loads(hit.json or ""), op.filter)]
 
     def _listing(self, prefix: Namespace) -> Round:
         low, high = bounds(prefix)
@@ -225,19 +227,22 @@ class Reader:
         )
 
 
-def got(op: GetOp, data: bytes | None) -> Read:
-    """The item that a GetOp asked for, or None."""
-    if data is None:
-        return Read(None)
-    stored = read_item(data)
-    item = Item(
-        value=json.loads(stored.json),
-        key=op.key,
-        namespace=op.namespace,
-        created_at=stored.created_at,
-        updated_at=stored.updated_at,
-    )
-    return Read(item, ((op.namespace, op.key),) if stored.is_mortal and op.refresh_ttl else ())
+def merged(reads: Iterable[Read]) -> Read:
+    """Several reads of one batch as one."""
+    some = list(reads)
+    results = {at: result for read in some for at, result in read.results.items()}
+    return Read(results, [place for read in some for place in read.touched])
+
+
+def got(ops: Sequence[Placed], data: Iterable[bytes | None]) -> Read:
+    """The items that GetOps asked for, from what Redis keeps of each; without those that are not there."""
+    results, mortal = {}, []
+    for (at, op), item in zip(ops, data, strict=True):
+        if item is not None:
+            results[at] = StoredItem(op.namespace, op.key, item)
+            if op.refresh_ttl and is_mortal(item):
+                mortal.append((op.namespace, op.key))
+    return Read(results, mortal)
 
 
 def _itself(prefix: Namespace) -> list[Namespace]:
@@ -249,13 +254,5 @@ def _decoded(replies: Iterable[Iterable[bytes]]) -> list[Namespace]:
     return [decode_path(path.decode()) for paths in replies for path in paths]
 
 
-def _passes(stored: Stored, op: SearchOp) -> bool:
-    return not op.filter or matches(json.loads(stored.json), op.filter)
-
-
-def _hit(one: Candidate, stored: Stored) -> Hit:
-    return Hit(one.namespace, one.key, stored.json, stored.created_at, stored.updated_at, one.score, one.parts)
-
-
-def _touched(page: Iterable[tuple[Hit, bool]], op: SearchOp) -> tuple[Place, ...]:
-    return tuple((hit.namespace, hit.key) for hit, is_mortal in page if is_mortal) if op.refresh_ttl else ()
+def _touched(page: Iterable[StoredHit], op: SearchOp) -> list[Place]:
+    return [(hit.namespace, hit.key) for hit in page if hit.is_mortal] if op.refresh_ttl else []

@@ -13,23 +13,57 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
+from langgraph.store.base import Item
 
 from graph_memory.stores._embedding import Vector
 from graph_memory.stores._index import DIGEST_BYTES, digest
+from graph_memory.stores._ops import Namespace
 from graph_memory.stores._plan import Write
 from graph_memory.stores.claims import HOLDER
+from graph_memory.stores.hits import Hit
 
 NOBODY = "-"
+_TIMES = 33  # bytes, both of them: microseconds have sixteen digits from 2001 to 2286
+_KEPT = _TIMES + 3  # bytes, with the zero of an item that is kept
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Stored(NamedTuple):
-    """An item as it is stored: its JSON, its times, and whether it has a time to live."""
+class StoredItem(Item):
+    """An item as `WRITE` stored it, a line "created updated ttl holder token" and its JSON, decoded where somebody looks.
 
-    json: str
-    created_at: datetime
-    updated_at: datetime
-    is_mortal: bool
+    Python asks `__getattr__` for a slot that nobody has filled yet; what is found there fills it.
+    """
+
+    __slots__ = ("_data",)
+
+    def __init__(self, namespace: Namespace, key: str, data: bytes) -> None:
+        self.namespace, self.key, self._data = namespace, key, data
+
+    def __getattr__(self, name: str) -> Any:
+        found = json.loads(json_of(self._data)) if name == "value" else _time(self, name)
+        setattr(self, name, found)
+        return found
+
+
+class StoredHit(Hit):
+    """A hit over such an item, decoded in the same way."""
+
+    __slots__ = ("_data",)
+
+    def __init__(
+        self, namespace: Namespace, key: str, score: float | None, parts: dict[str, float], data: bytes
+    ) -> None:
+        self.namespace, self.key, self.score, self.parts, self._data = namespace, key, score, parts, data
+
+    @property
+    def is_mortal(self) -> bool:
+        """Whether it has a time to live."""
+        return is_mortal(self._data)
+
+    def __getattr__(self, name: str) -> Any:
+        found = json_of(self._data) if name == "_json" else _time(self, name)
+        setattr(self, name, found)
+        return found
 
 
 class IndexRow(NamedTuple):
@@ -46,11 +80,14 @@ class IndexRow(NamedTuple):
     vectors: Vector
 
 
-def read_item(data: bytes) -> Stored:
-    """The item that the write script stored."""
-    line, _, text = data.partition(b"\n")
-    created, updated, ttl, _, _ = line.split(b" ")
-    return Stored(text.decode(), _moment(created), _moment(updated), ttl != b"0")
+def json_of(data: bytes) -> str:
+    """The JSON of a stored item."""
+    return data[data.index(b"\n") + 1 :].decode()
+
+
+def is_mortal(data: bytes) -> bool:
+    """Whether a stored item has a time to live."""
+    return data.find(b" 0 ", 0, _KEPT) < 0
 
 
 def holder_of(value: Mapping[str, Any] | None) -> str:
@@ -96,5 +133,8 @@ def vectors_in(row: bytes | None, texts: Iterable[str]) -> dict[str, Vector]:
     return {text: known[digest(text)] for text in texts if digest(text) in known}
 
 
-def _moment(microseconds: bytes) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(microseconds))
+def _time(item: StoredItem | StoredHit, name: str) -> datetime:
+    if name not in ("created_at", "updated_at"):
+        raise AttributeError(f"{type(item).__name__} has no {name}", name=name, obj=item)
+    microseconds = int(item._data[: _TIMES + 1].split(b" ")[name == "updated_at"])
+    return _EPOCH + timedelta(microseconds=microseconds)

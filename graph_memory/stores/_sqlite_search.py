@@ -27,7 +27,6 @@ from graph_memory.stores.hits import Hit, Hits, Statistics
 
 Cosines = NDArray[np.float32]
 _FIRST_CHUNK = 32
-_DECIMALS = 6  # of what explains a score
 _MOST_TERMS = 256  # different words of a query that are looked up; a pasted document is no question
 
 
@@ -165,12 +164,5 @@ def _hits(rows: Sequence[Row], names: dict[int, tuple[str, ...]], ids: Ids, rank
     scores = ranking.relevance[at].tolist()
     return [
         hit(row, names[row.id >> ITEM_BITS], score, parts)
-        for row, score, parts in zip(rows, scores, _parts(ranking, at), strict=True)
+        for row, score, parts in zip(rows, scores, ranking.parts_of(at), strict=True)
     ]
-
-
-def _parts(ranking: Ranking, at: Ids) -> list[dict[str, float]]:
-    """The signals of some candidates, those that one lacks left out."""
-    columns = [np.round(values[at], _DECIMALS).tolist() for values in ranking.parts.values()]
-    rows = (zip(ranking.parts, row, strict=True) for row in zip(*columns, strict=True))
-    return [{name: value for name, value in row if value == value} for row in rows]  # NaN differs from itself

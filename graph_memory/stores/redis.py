@@ -12,6 +12,7 @@ must be told not to evict what is memory (`maxmemory-policy noeviction`), and to
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from secrets import token_hex
 from typing import Any
 
@@ -26,7 +27,7 @@ from graph_memory.stores._options import positive
 from graph_memory.stores._plan import Plan, Write, has_query
 from graph_memory.stores._redis_index import IndexCache
 from graph_memory.stores._redis_keys import Keys
-from graph_memory.stores._redis_read import Place, Read, Reader, got
+from graph_memory.stores._redis_read import Read, Reader, got, merged
 from graph_memory.stores._redis_rows import vectors_in
 from graph_memory.stores._redis_write import Writer, check_written, was_written
 
@@ -149,47 +150,32 @@ class RedisStore(BackEnd):
         return vectors
 
     def _batch(self, todo: Plan, vectors: Vectors, queries: Vectors) -> Steps[list[Result]]:
-        writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo)
+        writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
         others = [(at, op) for at, op in todo.reads if not isinstance(op, GetOp)]
-        bodies = [self._answers(op, queries) for _, op in others]
-        reads: dict[int, Read] = {}
-        if bodies:
-            gets, answers = yield from self._read(todo, bodies)
-            reads = gets | {at: read for (at, _), read in zip(others, answers, strict=True)}
+        if others:
+            bodies = [self._gets(todo, {}, []), *(self._answers(at, op, queries) for at, op in others)]
+            read = merged((yield from together(bodies)))
             if writes:
                 self._check((yield list(writes)), vectors)
         else:
-            reads = yield from self._gets(todo, vectors, writes)
-        touched = [place for read in reads.values() for place in read.touched]
-        if touched:
-            yield self._reader.refresh(touched)
-        return [reads[at].result if at in reads else None for at in range(todo.size)]
+            read = yield from self._gets(todo, vectors, writes)
+        if read.touched:
+            yield self._reader.refresh(read.touched)
+        return [read.results.get(at) for at in range(todo.size)]
 
-    def _read(self, todo: Plan, bodies: list[Steps[Read]]) -> Steps[tuple[dict[int, Read], list[Read]]]:
-        gets = self._gets(todo, {}, [])
-        found: list[Any] = yield from together([gets, *bodies])
-        return found[0], found[1:]
-
-    def _gets(self, todo: Plan, vectors: Vectors, writes: list[Call]) -> Steps[dict[int, Read]]:
+    def _gets(self, todo: Plan, vectors: Vectors, writes: list[Call]) -> Steps[Read]:
         """The items that a plan gets; and, in the same round but after them, its writes."""
-        gets = [(at, op) for at, op in todo.reads if isinstance(op, GetOp)]
-        commands, places = self._reader.gets([op for _, op in gets])
+        commands, gets = self._reader.gets([(at, op) for at, op in todo.reads if isinstance(op, GetOp)])
         if not commands and not writes:
-            return {}
+            return Read({})
         replies = yield [*commands, *writes]
         self._check(replies[len(commands) :], vectors)
-        data: dict[Place, bytes | None] = {
-            place: value
-            for some, values in zip(places, replies, strict=False)
-            for place, value in zip(some, values, strict=True)
-        }
-        return {at: got(op, data[op.namespace, op.key]) for at, op in gets}
+        return got(gets, chain.from_iterable(replies[: len(commands)]))
 
-    def _answers(self, op: SearchOp | ListNamespacesOp | GetOp, queries: Vectors) -> Steps[Read]:
+    def _answers(self, at: int, op: SearchOp | ListNamespacesOp, queries: Vectors) -> Steps[Read]:
         if isinstance(op, SearchOp):
-            return self._reader.search(op, queries.get(op.query or ""), has_query(op))
-        assert isinstance(op, ListNamespacesOp)
-        return self._reader.namespaces(op)
+            return self._reader.search(at, op, queries.get(op.query or ""), has_query(op))
+        return self._reader.namespaces(at, op)
 
     def _put_if_absent(self, todo: Plan, vectors: Vectors) -> Steps[bool]:
         replies = yield list(Writer(self._keys, vectors, self._server.is_cluster, token_hex(8)).calls(todo))

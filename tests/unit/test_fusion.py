@@ -48,7 +48,7 @@ def test_both_signals_are_scaled_to_the_query_and_weighted():
     result = ranked([4.0, 2.0, 0.0], [0.7, 0.9, 0.8])
 
     assert result.relevance.tolist() == [0.5, 0.75, 0.25]
-    assert result.parts_of(0) == {"words": 1.0, "words_raw": 4.0, "meaning": 0.0, "meaning_raw": 0.7}
+    assert result.parts_of([0]) == [{"words": 1.0, "words_raw": 4.0, "meaning": 0.0, "meaning_raw": 0.7}]
 
 
 def test_without_meaning_words_rank_alone():
@@ -67,7 +67,7 @@ def test_a_candidate_without_a_vector_keeps_its_words():
     result = ranked([4.0, 0.0, 0.0], [NAN, 0.9, 0.1])
 
     assert result.relevance.tolist() == [0.5, 0.5, 0.0]
-    assert result.parts_of(0) == {"words": 1.0, "words_raw": 4.0}
+    assert result.parts_of([0]) == [{"words": 1.0, "words_raw": 4.0}]
 
 
 def test_a_single_cosine_stands_for_itself():
