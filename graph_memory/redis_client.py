@@ -143,9 +143,9 @@ class Server:
         if not commands:
             return []
         try:
-            replies = _piped(self._client, commands, "EVALSHA").execute(raise_on_error=False)
+            replies = piped(self._client, commands).execute(raise_on_error=False)
             for at, again in _unknown(commands, replies):
-                [replies[at]] = _piped(self._client, [again], "EVAL").execute(raise_on_error=False)
+                [replies[at]] = piped(self._client, [again], "EVAL").execute(raise_on_error=False)
         except _errors() as exc:
             raise translate(exc, self.where, self._timeout) from exc
         return self._accepted(replies)
@@ -155,9 +155,9 @@ class Server:
         if not commands:
             return []
         try:
-            replies = await _piped(client, commands, "EVALSHA").execute(raise_on_error=False)
+            replies = await piped(client, commands).execute(raise_on_error=False)
             for at, again in _unknown(commands, replies):
-                [replies[at]] = await _piped(client, [again], "EVAL").execute(raise_on_error=False)
+                [replies[at]] = await piped(client, [again], "EVAL").execute(raise_on_error=False)
         except _errors() as exc:
             raise translate(exc, self.where, self._timeout) from exc
         return self._accepted(replies)
@@ -225,7 +225,8 @@ def _errors() -> tuple[type[Exception], ...]:
     return (RedisError, OSError, asyncio.TimeoutError)
 
 
-def _piped(client: Any, commands: Round, evaluate: str) -> Any:
+def piped(client: Any, commands: Round, evaluate: str = "EVALSHA") -> Any:
+    """A redis-py pipeline that holds a round and was not sent yet."""
     pipeline = client.pipeline(transaction=False)
     for command in commands:
         pipeline.execute_command(*_flat(command, evaluate))

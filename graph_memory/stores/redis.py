@@ -153,8 +153,8 @@ class RedisStore(BackEnd):
         writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
         others = [(at, op) for at, op in todo.reads if not isinstance(op, GetOp)]
         if others:
-            bodies = [self._gets(todo, {}, []), *(self._answers(at, op, queries) for at, op in others)]
-            read = merged((yield from together(bodies)))
+            gets = [self._gets(todo, {}, [])] if len(others) < len(todo.reads) else []
+            read = merged((yield from together([*gets, *(self._answers(at, op, queries) for at, op in others)])))
             if writes:
                 self._check((yield list(writes)), vectors)
         else:
