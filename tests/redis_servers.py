@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,6 +94,14 @@ class Running:
                 return False
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Returns as soon as something is so; fails when it is not after a long while."""
+    until = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it did not come to be"
+        time.sleep(0.02)
+
+
 @contextmanager
 def running(*options: str) -> Iterator[Running]:
     """A new server on a free port."""
@@ -115,10 +123,7 @@ def running_cluster() -> Iterator[list[Running]]:
             with node.client() as client:
                 client.execute_command("CLUSTER", "ADDSLOTS", *range(_SLOTS * at // 3, _SLOTS * (at + 1) // 3))
                 client.execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
-        until = time.monotonic() + _PATIENCE
-        while not all(_sees_all(node) for node in nodes):
-            assert time.monotonic() < until, "the cluster did not form"
-            time.sleep(0.05)
+        wait_until(lambda: all(_sees_all(node) for node in nodes))
         yield nodes
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import unittest
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +45,13 @@ class Calls:
     async def batch(self, *ops: Op) -> list[Any]:
         """The operations' results."""
         return self.store.batch(ops) if self.mode == "sync" else await self.store.abatch(ops)
+
+    async def wait(self, seconds: float) -> None:
+        """Some time passes."""
+        if self.mode == "async":
+            await asyncio.sleep(seconds)
+        else:
+            _block(seconds)
 
     async def get(self, namespace: tuple[str, ...], key: str, *, refresh: bool = True) -> Any:
         """The item, or None."""
@@ -114,3 +123,7 @@ def checker(checks: list[Check]) -> Callable[..., Callable[[Body], Body]]:
         return add
 
     return check
+
+
+def _block(seconds: float) -> None:
+    time.sleep(seconds)

@@ -1,9 +1,6 @@
-"""Checks of what a store keeps: items, batches, namespaces, time to live."""
+"""Checks of what a store keeps: items, batches, namespaces."""
 
 from __future__ import annotations
-
-import asyncio
-import time
 
 from langgraph.store.base import GetOp, MatchCondition, PutOp, SearchOp
 
@@ -13,7 +10,6 @@ CHECKS: list[Check] = []
 check = checker(CHECKS)
 
 PLACE = ("users", "ada")
-_SHORT = 0.002  # minutes: 0.12 s
 _HOSTILE = (
     "%",
     "_",
@@ -42,17 +38,6 @@ def _prefix(*path: str) -> MatchCondition:
 
 def _suffix(*path: str) -> MatchCondition:
     return MatchCondition("suffix", path)
-
-
-async def _wait(calls: Calls, seconds: float) -> None:
-    if calls.mode == "async":
-        await asyncio.sleep(seconds)
-    else:
-        _block(seconds)
-
-
-def _block(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 @check()
@@ -101,7 +86,7 @@ async def an_update_replaces_the_value(calls: Calls) -> None:
 async def an_update_keeps_created_at_and_moves_updated_at(calls: Calls) -> None:
     await calls.put(PLACE, "k", {"a": 1})
     before = await calls.get(PLACE, "k")
-    await _wait(calls, 0.002)
+    await calls.wait(0.002)
     await calls.put(PLACE, "k", {"a": 2})
     after = await calls.get(PLACE, "k")
     assert after.created_at == before.created_at
@@ -244,48 +229,8 @@ async def namespaces_are_cut_to_a_depth_once_each(calls: Calls) -> None:
     assert await calls.namespaces(max_depth=1, limit=1, offset=1) == [("b",)]
 
 
-@check(needs=["ttl"])
-async def an_expired_item_is_never_returned(calls: Calls) -> None:
-    await calls.put(PLACE, "short", {"text": "tea"}, ttl=_SHORT)
-    await calls.put(PLACE, "long", {"text": "tea"}, ttl=60)
-    await calls.put(("other",), "short", {"text": "tea"}, ttl=_SHORT)
-    await _wait(calls, 0.2)
-    assert await calls.get(PLACE, "short") is None
-    assert await calls.keys(()) == ["long"]
-    assert await calls.keys((), "tea") in (["long"], [])
-    assert await calls.namespaces() == [PLACE]
-
-
-@check(needs=["ttl"])
-async def reading_starts_the_time_to_live_anew(calls: Calls) -> None:
-    for key in ("read", "searched", "peeked"):
-        await calls.put((key,), key, {"text": "tea"}, ttl=0.006)
-    for _ in range(3):
-        await _wait(calls, 0.15)
-        await calls.batch(
-            GetOp(("read",), "read"), SearchOp(("searched",)), GetOp(("peeked",), "peeked", refresh_ttl=False)
-        )
-    found = await calls.batch(*(GetOp((key,), key) for key in ("read", "searched", "peeked")))
-    assert [item is not None for item in found] == [True, True, False]
-
-
-@check(needs=["ttl"])
-async def a_put_without_ttl_keeps_the_item(calls: Calls) -> None:
-    await calls.put(PLACE, "k", {"n": 1}, ttl=_SHORT)
-    await calls.put(PLACE, "k", {"n": 2})
-    await _wait(calls, 0.2)
-    assert (await calls.get(PLACE, "k")).value == {"n": 2}
-
-
 @check(needs=["put_if_absent"])
 async def only_the_first_of_several_puts_if_absent_succeeds(calls: Calls) -> None:
     results = [await calls.put_if_absent(PLACE, "k", {"n": n}) for n in range(3)]
     assert results == [True, False, False]
     assert (await calls.get(PLACE, "k")).value == {"n": 0}
-
-
-@check(needs=["put_if_absent", "ttl"])
-async def an_expired_item_is_absent(calls: Calls) -> None:
-    await calls.put(PLACE, "k", {"n": 1}, ttl=_SHORT)
-    await _wait(calls, 0.2)
-    assert await calls.put_if_absent(PLACE, "k", {"n": 2})

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from langgraph.store.base import BaseStore, PutOp
 
-from graph_memory.testing import _item_checks, _search_checks
+from graph_memory.testing import _item_checks, _search_checks, _time_checks
 from graph_memory.testing._calls import Calls, Check, Mode, Unsupported, embed_concepts
 from graph_memory.urls import Opening
 
@@ -43,7 +43,7 @@ Factory: TypeAlias = Callable[[Embed | None], Opening[BaseStore]]
 """Opens a new, empty store with an embedder or without, for one `with` or `async with` block."""
 
 MODES: tuple[Mode, ...] = ("sync", "async")
-CHECKS: tuple[Check, ...] = (*_item_checks.CHECKS, *_search_checks.CHECKS)
+CHECKS: tuple[Check, ...] = (*_item_checks.CHECKS, *_time_checks.CHECKS, *_search_checks.CHECKS)
 """Every behaviour, in the order in which a new back end is best built."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import time
 from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 from uuid import uuid4
@@ -19,7 +18,7 @@ from graph_memory.errors import ConfigurationError
 from graph_memory.opening import open_memory
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
-from tests.redis_servers import Running
+from tests.redis_servers import Running, wait_until
 
 
 class State(TypedDict):
@@ -123,15 +122,18 @@ def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: s
 
 def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
     """Which every write starts anew; the directories forget it with later writes."""
-    with RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=0.4) as saver:
+    with RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=60) as saver, redis_server.client() as client:
         graph = graph_of(saver)
         for n in range(3):
             graph.invoke({"said": [str(n)]}, in_thread())
-            time.sleep(0.2)
+            kept = [key for key in names(redis_server, prefix) if b"thread-" in key]
+            assert all(client.pttl(key) > 20_000 for key in kept)
+            for key in kept:
+                client.pexpire(key, 20_000)  # most of it is over
         assert len(graph.get_state(in_thread()).values["said"]) == 6
-        time.sleep(0.5)
+        graph_of(RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=0.05)).invoke({"said": ["last"]}, in_thread())
+        wait_until(lambda: not [key for key in names(redis_server, prefix) if b"thread-" in key])
         assert graph.get_state(in_thread()).values == {}
-        assert [key for key in names(redis_server, prefix) if b"thread-" in key] == []
         assert list(saver.list(None)) == []
 
 
