@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from graph_memory.errors import ConfigurationError, MissingExtraError, StoreError
+from graph_memory.redis_connections import Turns, checked, cluster, single
 from graph_memory.redis_errors import place, translate
 from graph_memory.redis_rounds import Call, Command, Round, Steps
 
 T = TypeVar("T")
 
 MOST_CONNECTIONS = 16
-_RETRIES, _FIRST_PAUSE, _LONGEST_PAUSE = 3, 0.02, 0.2  # seconds; redis-py's own default gives up after 2.5 s
-_OLDEST = (6, 2)
 _CLOSED = "the connection to Redis is closed: use it inside its `with` or `async with` block"
+
+
+class _Living(NamedTuple):
+    """What an event loop has: what closes the client with the loop, the client, and its turns."""
+
+    ending: AsyncGenerator[Any, None]
+    client: Any
+    turns: Turns
 
 
 class Server:
@@ -53,7 +60,8 @@ class Server:
             ) from exc
         self._url, self._timeout, self._most = url, timeout_seconds, max_connections
         self._client: Any = None
-        self._loops: dict[asyncio.AbstractEventLoop, tuple[AsyncGenerator[Any, None], Any]] = {}
+        self._turns = self._new_turns()
+        self._loops: dict[asyncio.AbstractEventLoop, _Living] = {}
         self._is_cluster: bool | None = None
         self._is_closed = False
         self._opening = threading.Lock()
@@ -76,12 +84,12 @@ class Server:
             if self._client is not None:
                 return
             try:
-                client = _single(self._url, self._options(), is_async=False)
+                client = single(self._url, self._options(), is_async=False)
                 if self._is_cluster is None:
-                    self._is_cluster = _checked(client.info("server"), self.where)
+                    self._is_cluster = checked(client.info("server"), self.where)
                 if self._is_cluster:
                     client.close()
-                    client = _cluster(self._url, self._options(), is_async=False)
+                    client = cluster(self._url, self._options(), is_async=False)
             except _errors() as exc:
                 raise translate(exc, self.where, self._timeout) from exc
             self._client = client
@@ -131,7 +139,7 @@ class Server:
         self.close()
         living = self._loops.pop(asyncio.get_running_loop(), None)
         if living is not None:
-            await living[0].aclose()
+            await living.ending.aclose()
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -143,21 +151,23 @@ class Server:
         if not commands:
             return []
         try:
-            replies = piped(self._client, commands).execute(raise_on_error=False)
-            for at, again in _unknown(commands, replies):
-                [replies[at]] = piped(self._client, [again], "EVAL").execute(raise_on_error=False)
+            with self._turns:
+                replies = piped(self._client, commands).execute(raise_on_error=False)
+                for at, again in _unknown(commands, replies):
+                    [replies[at]] = piped(self._client, [again], "EVAL").execute(raise_on_error=False)
         except _errors() as exc:
             raise translate(exc, self.where, self._timeout) from exc
         return self._accepted(replies)
 
     async def _aexecute(self, commands: Round) -> list[Any]:
-        client = await self._async_client()
+        _, client, turns = await self._async_client()
         if not commands:
             return []
         try:
-            replies = await piped(client, commands).execute(raise_on_error=False)
-            for at, again in _unknown(commands, replies):
-                [replies[at]] = await piped(client, [again], "EVAL").execute(raise_on_error=False)
+            async with turns:
+                replies = await piped(client, commands).execute(raise_on_error=False)
+                for at, again in _unknown(commands, replies):
+                    [replies[at]] = await piped(client, [again], "EVAL").execute(raise_on_error=False)
         except _errors() as exc:
             raise translate(exc, self.where, self._timeout) from exc
         return self._accepted(replies)
@@ -168,27 +178,27 @@ class Server:
                 raise translate(reply, self.where, self._timeout) from reply
         return replies
 
-    async def _async_client(self) -> Any:
+    async def _async_client(self) -> _Living:
         loop = asyncio.get_running_loop()
         self._check_open()
         if (known := self._loops.get(loop)) is not None:
-            return known[1]
+            return known
         try:
             if self._is_cluster is None:
-                async with _single(self._url, self._options(), is_async=True) as asked:
-                    self._is_cluster = _checked(await asked.info("server"), self.where)
+                async with single(self._url, self._options(), is_async=True) as asked:
+                    self._is_cluster = checked(await asked.info("server"), self.where)
             if (known := self._loops.get(loop)) is not None:  # another task was first
-                return known[1]
-            make = _cluster if self._is_cluster else _single
+                return known
+            make = cluster if self._is_cluster else single
             client = make(self._url, self._options(), is_async=True)
         except _errors() as exc:
             raise translate(exc, self.where, self._timeout) from exc
-        living = self._living(client, loop)
-        self._loops[loop] = living, client
-        await anext(living)
-        return client
+        living = _Living(self._ending(client, loop), client, self._new_turns())
+        self._loops[loop] = living
+        await anext(living.ending)
+        return living
 
-    async def _living(self, client: Any, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Any, None]:
+    async def _ending(self, client: Any, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[Any, None]:
         """An event loop that ends closes its async generators, and so this client, while it still can."""
         try:
             yield client
@@ -196,9 +206,12 @@ class Server:
             self._loops.pop(loop, None)
             await client.aclose()
 
+    def _new_turns(self) -> Turns:
+        return Turns(self._most, self._timeout, self.where)
+
     def _options(self) -> dict[str, Any]:
         return {
-            "max_connections": self._most,
+            "max_connections": 2 * self._most,  # a cluster's client asks for its nodes beside what it sends
             "socket_timeout": self._timeout,
             "socket_connect_timeout": self._timeout,
             "health_check_interval": 30,
@@ -245,48 +258,3 @@ def _unknown(commands: Round, replies: list[Any]) -> list[tuple[int, Command]]:
     from redis.exceptions import NoScriptError
 
     return [(at, command) for at, command in enumerate(commands) if isinstance(replies[at], NoScriptError)]
-
-
-def _single(url: str, options: Mapping[str, Any], *, is_async: bool) -> Any:
-    import redis
-    import redis.asyncio
-
-    module: Any = redis.asyncio if is_async else redis
-    pool = module.BlockingConnectionPool.from_url(
-        url, timeout=options["socket_timeout"], retry=_retry(is_async), **options
-    )
-    return module.Redis.from_pool(pool)
-
-
-def _cluster(url: str, options: Mapping[str, Any], *, is_async: bool) -> Any:
-    import redis
-    import redis.asyncio
-
-    module: Any = redis.asyncio if is_async else redis
-    return module.RedisCluster.from_url(url, retry=_retry(is_async), **options)
-
-
-def _retry(is_async: bool) -> Any:
-    """What is sent again when a connection breaks, every script here being safe to run twice; a timeout is final."""
-    import redis.asyncio.retry
-    import redis.retry
-    from redis.backoff import ExponentialWithJitterBackoff
-    from redis.exceptions import ConnectionError
-
-    module: Any = redis.asyncio.retry if is_async else redis.retry
-    backoff = ExponentialWithJitterBackoff(base=_FIRST_PAUSE, cap=_LONGEST_PAUSE)
-    return module.Retry(backoff, _RETRIES, supported_errors=(ConnectionError,))
-
-
-def _checked(info: Mapping[str, Any], where: str) -> bool:
-    """Whether a server is part of a cluster.
-
-    Raises:
-        StoreError: it is too old, or a sentinel.
-    """
-    version = str(info.get("redis_version", "0"))
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < _OLDEST:
-        raise StoreError(f"{where} is Redis {version}: Redis 6.2 or Valkey is needed, update it")
-    if info.get("redis_mode") == "sentinel":
-        raise ConfigurationError(f"{where} is a sentinel, not a Redis: name the server that it watches")
-    return bool(info.get("redis_mode") == "cluster")

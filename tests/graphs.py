@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, StateGraph
@@ -35,3 +36,17 @@ def archived(store: InMemoryStore) -> list[str]:
     """Ids of the messages in the archive."""
     items = [item for item in store.search(("graph_memory",), limit=100) if "messages" in item.value]
     return [message["data"]["id"] for item in items for message in item.value["messages"]]
+
+
+class Said(TypedDict):
+    """A list that grows."""
+
+    said: Annotated[list[str], operator.add]
+
+
+def echo(checkpointer: Any, schema: Any = Said) -> Any:
+    """A compiled graph without memory that answers what was said last."""
+    builder: Any = StateGraph(schema)
+    builder.add_node("one", lambda state: {"said": [f"re {state['said'][-1]}"]})
+    builder.add_edge(START, "one")
+    return builder.compile(checkpointer=checkpointer)

@@ -114,10 +114,10 @@ def running(*options: str) -> Iterator[Running]:
 
 
 @contextmanager
-def running_cluster() -> Iterator[list[Running]]:
+def running_cluster(*options: str) -> Iterator[list[Running]]:
     """Three masters that share the slots."""
     with ExitStack() as stack:
-        on = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendonly", "no")
+        on = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", *options)
         nodes = [stack.enter_context(running(*on)) for _ in range(3)]
         for at, node in enumerate(nodes):
             with node.client() as client:
@@ -137,7 +137,7 @@ def redis_server() -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[list[Running]]:
     """One cluster for all tests of this process."""
-    with running_cluster() as nodes:
+    with running_cluster("--appendonly", "no") as nodes:
         yield nodes
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from secrets import token_hex
-from typing import Any
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Result, SearchOp, TTLConfig
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 from uuid import uuid4
@@ -17,14 +16,8 @@ from graph_memory.checkpoints.redis import RedisSaver
 from graph_memory.errors import ConfigurationError
 from graph_memory.opening import open_memory
 from tests.fakes import MODES, Assistant, call, in_thread
-from tests.graphs import plain, said
+from tests.graphs import Said, echo, plain, said
 from tests.redis_servers import Running, wait_until
-
-
-class State(TypedDict):
-    """A list that grows."""
-
-    said: Annotated[list[str], operator.add]
 
 
 def extended(state: list[str] | None, writes: Sequence[list[str]]) -> list[str]:
@@ -44,14 +37,6 @@ def prefix() -> str:
     return uuid4().hex
 
 
-def graph_of(saver: RedisSaver, schema: Any = State) -> Any:
-    """Answers what was said last, in a second node."""
-    builder: Any = StateGraph(schema)
-    builder.add_node("one", lambda state: {"said": [f"re {state['said'][-1]}"]})
-    builder.add_edge(START, "one")
-    return builder.compile(checkpointer=saver)
-
-
 def names(server: Running, prefix: str) -> list[bytes]:
     """The keys of one test."""
     with server.client() as client:
@@ -59,11 +44,11 @@ def names(server: Running, prefix: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("schema", [State, Delta])
+@pytest.mark.parametrize("schema", [Said, Delta])
 def test_a_thread_goes_on_and_forks(mode: str, schema: Any, redis_server: Running, prefix: str):
     """In another saver too, as in another process."""
     for n in range(6):
-        graph = graph_of(RedisSaver(redis_server.url, prefix=prefix), schema)
+        graph = echo(RedisSaver(redis_server.url, prefix=prefix), schema)
         result = call(graph, mode, {"said": [str(n)]}, in_thread())
         assert result["said"] == [text for at in range(n + 1) for text in (str(at), f"re {at}")]
     early = next(one for one in graph.get_state_history(in_thread()) if len(one.values["said"]) == 4)
@@ -82,11 +67,11 @@ def test_a_thread_goes_on_and_forks(mode: str, schema: Any, redis_server: Runnin
 def test_an_interrupted_run_is_resumed(mode: str, redis_server: Running, prefix: str):
     """From what is in Redis."""
 
-    def ask(state: State) -> Any:
+    def ask(state: Said) -> Any:
         return {"said": [interrupt("name?")]}
 
     with RedisSaver(redis_server.url, prefix=prefix) as saver:
-        builder: Any = StateGraph(State)
+        builder: Any = StateGraph(Said)
         builder.add_node("ask", ask)
         builder.add_edge(START, "ask")
         graph = builder.compile(checkpointer=saver)
@@ -110,8 +95,8 @@ def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: s
     """Neither in blobs nor in writes nor in metadata."""
     with RedisSaver(redis_server.url, prefix=prefix, serde=EncryptedSerializer(Rot())) as saver:
         config = {**in_thread(), "metadata": {"note": "sesame-in-metadata"}}
-        assert graph_of(saver).invoke({"said": ["sesame"]}, config)["said"] == ["sesame", "re sesame"]
-        assert graph_of(saver).get_state(in_thread()).values["said"] == ["sesame", "re sesame"]
+        assert echo(saver).invoke({"said": ["sesame"]}, config)["said"] == ["sesame", "re sesame"]
+        assert echo(saver).get_state(in_thread()).values["said"] == ["sesame", "re sesame"]
     with redis_server.client() as client:
         kept = b"".join(client.dump(key) for key in names(redis_server, prefix))
         texts = [
@@ -123,7 +108,7 @@ def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: s
 def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
     """Which every write starts anew; the directories forget it with later writes."""
     with RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=60) as saver, redis_server.client() as client:
-        graph = graph_of(saver)
+        graph = echo(saver)
         for n in range(3):
             graph.invoke({"said": [str(n)]}, in_thread())
             kept = [key for key in names(redis_server, prefix) if b"thread-" in key]
@@ -131,7 +116,7 @@ def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
             for key in kept:
                 client.pexpire(key, 20_000)  # most of it is over
         assert len(graph.get_state(in_thread()).values["said"]) == 6
-        graph_of(RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=0.05)).invoke({"said": ["last"]}, in_thread())
+        echo(RedisSaver(redis_server.url, prefix=prefix, ttl_seconds=0.05)).invoke({"said": ["last"]}, in_thread())
         wait_until(lambda: not [key for key in names(redis_server, prefix) if b"thread-" in key])
         assert graph.get_state(in_thread()).values == {}
         assert list(saver.list(None)) == []
@@ -140,7 +125,7 @@ def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
 def test_a_copied_thread_goes_its_own_way(redis_cluster: list[Running], prefix: str):
     """On a cluster, where the two may be on different nodes."""
     with RedisSaver(redis_cluster[0].url, prefix=prefix) as saver:
-        graph = graph_of(saver)
+        graph = echo(saver)
         graph.invoke({"said": ["a"]}, in_thread("t"))
         for target in ("u", "v", "w"):
             saver.copy_thread("t", target)
