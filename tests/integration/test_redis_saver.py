@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 from uuid import uuid4
 
 import pytest
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 
@@ -103,6 +105,27 @@ def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: s
             value for key in names(redis_server, prefix) if client.type(key) == b"hash" for value in client.hvals(key)
         ]
     assert b"sesame" not in kept + b"".join(texts)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A class that a strict serializer was not told of."""
+
+    text: str
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_strict_serializer_makes_no_objects_it_was_not_told_of(mode: str, redis_server: Running, prefix: str):
+    """What is in Redis decides about data, never about code: neither classes nor pickles."""
+    told = JsonPlusSerializer(allowed_msgpack_modules=[(Note.__module__, "Note")])
+    for serde, is_made in ((told, True), (JsonPlusSerializer(allowed_msgpack_modules=None), False)):
+        with RedisSaver(redis_server.url, prefix=prefix, serde=serde) as saver:
+            call(echo(saver), mode, {"said": [Note("tea")]}, in_thread(str(is_made)))
+            found = saver.get_tuple(in_thread(str(is_made))).checkpoint["channel_values"]["said"]
+            assert isinstance(found[0], Note) is is_made
+            assert found[1] == "re Note(text='tea')"
+            with pytest.raises(TypeError, match="not msgpack serializable"):
+                call(echo(saver), mode, {"said": [object()]}, in_thread("other"))
 
 
 def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
