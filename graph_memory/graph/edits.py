@@ -25,8 +25,8 @@ from graph_memory.types import Turn
 TOLD, EDITED = "told", "edited"
 """Keys of the lineage: what turns came to when they were told, and where the versions of edited ones are, by line."""
 
-KEPT_TURNS = 32
-"""How many of the newest turns may be edited and told again."""
+KEPT_TURNS = 8
+"""How many of the newest turns may be edited and told again; every checkpoint holds a row of each."""
 
 
 @dataclass(frozen=True, slots=True)
