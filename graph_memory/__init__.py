@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from graph_memory.extract.preferences import said_preferences as said_preferences
     from graph_memory.graph.attach import attach as attach
     from graph_memory.graph.background import background_worker as background_worker
+    from graph_memory.graph.middleware import MemoryMiddleware as MemoryMiddleware
     from graph_memory.graph.orchestrator import orchestrator as orchestrator
     from graph_memory.graph.queues import dead_letters as dead_letters
     from graph_memory.graph.queues import pending as pending
@@ -131,6 +132,7 @@ _HOMES = {
     "extract.preferences": ["said_preferences"],
     "graph.attach": ["attach"],
     "graph.background": ["background_worker"],
+    "graph.middleware": ["MemoryMiddleware"],
     "graph.orchestrator": ["orchestrator"],
     "graph.queues": ["dead_letters", "pending", "requeue"],
     "graph.state": ["MemoryState"],

@@ -28,7 +28,7 @@ from graph_memory.graph.lineage import lineage_value
 from graph_memory.graph.node import MemoryNode, turn_is_over
 from graph_memory.graph.orchestrator import Mode, check_mode, recall_graph
 from graph_memory.graph.recalling import Desk, channel_of, check_desk, told
-from graph_memory.graph.remembering import aremember, cursors, remember
+from graph_memory.graph.remembering import aremember, remember
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import (
     CONTEXT,
@@ -37,9 +37,9 @@ from graph_memory.graph.state import (
     MemoryChannel,
     MemoryState,
     merge_memory,
-    next_version,
     state_schema,
 )
+from graph_memory.graph.updating import after_recall
 from graph_memory.memories.base import Memory
 from graph_memory.memories.checking import checked
 from graph_memory.memories.planning import Settings, counter_of
@@ -239,16 +239,7 @@ def _recall_step(desk: Desk, name: str, mode: Mode) -> GraphStep:
         }
 
     def update(context: Context, state: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
-        told(context)
-        pruned = [message_id for section in context.sections for message_id in section.leaving]
-        leaving = [RemoveMessage(id=message_id) for message_id in pruned]
-        states = {section.memory: dict(section.state) for section in context.sections if section.state}
-        kept = merge_memory(cursors(desk, state, config, pruned), {desk.state_key: states} if states else {})
-        return {
-            CONTEXT: context,
-            **({desk.messages_key: leaving} if leaving else {}),
-            **({MEMORY: merge_memory(kept, next_version(channel_of(state), desk.state_key))} if kept else {}),
-        }
+        return after_recall(desk, told(context), state, config)
 
     return GraphStep(call, acall, name=name, shows=drawn)
 
