@@ -35,7 +35,7 @@ def test_chat_keeps_its_own_two_memories_unless_told_otherwise():
 
 def test_the_command_line_reads_its_variables(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any):
     """Where memory is, whose it is, and by which models it answers and searches; an option has the last word."""
-    for name in [name for name in os.environ if name.startswith((PREFIX, "OPENAI_"))]:
+    for name in [name for name in os.environ if name.startswith((PREFIX, "OPENAI_", "GOOGLE_", "GEMINI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRAPH_MEMORY_URL", "sqlite:///theirs.db")
@@ -55,6 +55,9 @@ def test_the_command_line_reads_its_variables(tmp_path: Any, monkeypatch: pytest
         assert [one.memo.text for one in search(Scope("grace"), "tea", store=memory.store, kinds=["message"])]
     assert "openai:a needs a key" in command("chat", MODEL="openai:a")[1]
     assert "openai:b needs a key" in command("chat", "--model", "openai:b", MODEL="openai:a")[1]
+    assert "google_genai:g needs a key: set the environment variable GOOGLE_API_KEY" in " ".join(
+        command("chat", MODEL="google_genai:g")[1].split()
+    )
     assert "openai:e needs a key" in command("chat", EMBED="openai:e")[1]
     assert "there is nothing to quote, so give --model" in " ".join(command("chat", ENABLED="off")[1].split())
     assert "GRAPH_MEMORY_TURNS: '0' will not do" in " ".join(command("chat", TURNS="0")[1].split())

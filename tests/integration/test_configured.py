@@ -183,6 +183,46 @@ def test_a_preset_compresses(mode: str):
     assert result["memory"]["assistant"]["summary"]["messages"] > 0
 
 
+@both
+def test_the_memories_that_are_named_are_all_there_are(mode: str):
+    """Without a summary nothing is compressed, however long the thread; without entities nobody is known."""
+    two = settings(MEMORIES="buffer,vector", COMPRESSION_THRESHOLD="60")
+    store = InMemoryStore()
+    graph = built(two).compile(checkpointer=InMemorySaver(), store=store)
+    for number in range(6):
+        result = call(graph, mode, said(f"Fact {number} of Ann: " + "some words of it " * 10), in_thread())
+
+    assert set(result["memory_context"].tokens) == {"buffer", "vector", "thread", "frame"}
+    assert set(result["memory"]["assistant"]) == {"buffer", "vector"}
+    assert not [item for item in store.search((), limit=100) if "memory:entity:" in item.namespace]
+
+
+@both
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_search_offers_as_many_results_as_it_may(mode: str, limit: int):
+    """Of five memos that answer alike."""
+    graph = built(settings(MEMORIES="vector", LIMIT=str(limit))).compile(store=InMemoryStore())
+    for number in range(5):
+        call(graph, mode, said(f"Ship {number} lies in the harbour."), in_thread(str(number)))
+
+    context = call(graph, mode, said("Which ship lies in the harbour?"), in_thread("last"))["memory_context"]
+
+    assert [len(section.snippets) for section in context.sections] == [limit]
+
+
+@both
+def test_tokens_are_estimated_by_the_character_as_it_is_said(mode: str):
+    """For a model whose tokenizer is not at hand: half a token a character is twice as many as a quarter."""
+
+    def tokens(per_char: str) -> int:
+        found = settings(MODEL="anthropic:claude-sonnet-4-5", MEMORIES="buffer", TOKENS_PER_CHAR=per_char)
+        graph = built(found).compile(store=InMemoryStore())
+        context = call(graph, mode, said("word " * 400), in_thread())["memory_context"]
+        return context.total_tokens
+
+    assert 1.8 < tokens("0.5") / tokens("0.25") < 2.2
+
+
 def test_a_model_is_asked_by_the_memories_that_ask_one():
     """The one that is handed over, else the one that is named; a cheaper one may write summaries."""
     named = {memory.name: memory for memory in memories_from(settings(MODEL="openai:a", SUMMARY_MODEL="openai:b"))}
