@@ -107,5 +107,7 @@ def test_presets_and_the_pair_have_the_figures_of_the_documents():
         (60_000, 0.5, 20, "selective"),
     ]
     assert [memory.weight for memory in conversation_memory()] == [0.7, 0.3]
+    assert [getattr(memory, "turns", None) for memory in conversation_memory()] == [10, None]
+    assert [getattr(memory, "turns", None) for memory in conversation_memory(turns=7)] == [7, None]
     with pytest.raises(ConfigurationError, match="summary_weight"):
         conversation_memory(summary_weight=1.5)
