@@ -94,7 +94,8 @@ class LineageView:
         else:
             results = yield from self.commit.exchange(asked, takes_claims(self.store), self.lineage.sees)
         seen: list[Any] = [self._seen(result) for result in results]
-        while more := self._too_few(asked, results, seen):
+        wanted = [op.limit if isinstance(op, SearchOp) else 0 for op in asked]
+        while more := _too_few(asked, wanted, results, seen):
             wider = [_wider(asked[at]) for at in more]
             for at, op, result in zip(more, wider, (yield [*wider]), strict=True):
                 asked[at], results[at], seen[at] = op, result, self._seen(result)
@@ -149,13 +150,14 @@ class LineageView:
             return False
         return True
 
-    def _too_few(self, asked: Sequence[Op], results: Sequence[Any], seen: Sequence[Any]) -> list[int]:
-        """Searches whose results were all that was asked for, and are fewer now."""
-        return [
-            at
-            for at, op in enumerate(asked)
-            if isinstance(op, SearchOp) and len(seen[at]) < len(results[at]) == op.limit < _MOST
-        ]
+
+def _too_few(asked: Sequence[Op], wanted: Sequence[int], results: Sequence[Any], seen: Sequence[Any]) -> list[int]:
+    """Searches of which fewer are seen than wanted, while the store may have more."""
+    return [
+        at
+        for at, op in enumerate(asked)
+        if isinstance(op, SearchOp) and len(seen[at]) < wanted[at] and len(results[at]) == op.limit < _MOST
+    ]
 
 
 def _from_the_start(op: Op) -> Op:
