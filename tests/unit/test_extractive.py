@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,13 +163,11 @@ def test_clipping_says_that_it_clipped():
     assert clipped("one", max_tokens=5, count=words) == "one"
 
 
-def test_a_hundred_thousand_tokens_take_seconds():
-    """Not minutes, whatever the machine."""
+def test_a_hundred_thousand_tokens_are_summarised():
+    """`python -m benchmarks.summary` has the time."""
     vocabulary = [f"word{i}" for i in range(5000)]
     texts = [" ".join(vocabulary[(i * 37 + j * j) % 5000] for j in range(12)) + "." for i in range(8000)]
 
-    started = time.perf_counter()
     summary = summarised("", said(*texts), max_tokens=2000, count=words)
 
-    assert time.perf_counter() - started < 30
     assert 1000 < words(summary) <= 2000
