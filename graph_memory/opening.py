@@ -32,8 +32,8 @@ class Memory:
 def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True, **options: Any) -> Opening[Memory]:
     """The store and the checkpointer that a url names, for a `with` or an `async with` block.
 
-    A SQLite file, a Postgres database or a Redis holds both. In a `with` block the checkpointer serves graphs that are
-    invoked, in an `async with` block graphs that are awaited; the store serves both in either.
+    A SQLite file, a Postgres database, a Redis or a Supabase holds both. In a `with` block the checkpointer serves graphs that
+    are invoked, in an `async with` block graphs that are awaited; the store serves both in either.
 
     Args:
         url: as in `open_store`.
@@ -47,7 +47,7 @@ def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True,
         StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
     scheme = parse(url).scheme
-    for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS.get(scheme, frozenset())
+    for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS[scheme]
     check_options(options, for_store | for_checkpointer, "open_memory")
     return _Memories(
         open_store(url, embed=embed, create=create, **{k: v for k, v in options.items() if k in for_store}),

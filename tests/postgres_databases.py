@@ -16,7 +16,19 @@ DIMS = 5
 """Size of the vectors of `embed_concepts`."""
 
 
-TABLES = "graph_memory.items, graph_memory.vectors, graph_memory.postings, graph_memory.namespaces"
+TABLES = ", ".join(
+    f"graph_memory.{name}"
+    for name in (
+        "items",
+        "vectors",
+        "postings",
+        "namespaces",
+        "threads",
+        "checkpoints",
+        "channel_values",
+        "channel_writes",
+    )
+)
 
 
 @contextmanager

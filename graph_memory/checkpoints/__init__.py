@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, ExitStack, closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from graph_memory.errors import ConfigurationError
 from graph_memory.sqlite_files import check_for_checkpoints, connect
 from graph_memory.urls import Opening, check_options, extra, parse
 
@@ -20,6 +19,7 @@ OPTIONS = {
     "sqlite": frozenset({"timeout_seconds", "serde"}),
     "postgresql": frozenset({"timeout_seconds", "serde", "pool_size"}),
     "redis": frozenset({"timeout_seconds", "serde", "ttl_seconds", "prefix", "max_connections"}),
+    "supabase": frozenset({"timeout_seconds", "serde", "ttl_seconds", "key", "token", "user", "max_connections"}),
 }
 """What `open_checkpointer` takes, by scheme."""
 
@@ -29,16 +29,17 @@ def open_checkpointer(url: str, *, create: bool = True, **options: Any) -> Openi
 
     For a file it is LangGraph's `SqliteSaver` in a `with` block, for graphs that are invoked, and its `AsyncSqliteSaver` in
     an `async with` block, for graphs that are awaited. In memory it is `InMemorySaver`, for both. For Postgres it is
-    `PostgresSaver` or `AsyncPostgresSaver` in the same way, whose tables are made on entering. For Redis it is our
-    `RedisSaver`, for both. The file, database or Redis may hold a store too.
+    `PostgresSaver` or `AsyncPostgresSaver` in the same way, whose tables are made on entering. For Redis and for Supabase it
+    is our `RedisSaver` or `SupabaseSaver`, for both. The file, database, Redis or Supabase may hold a store too.
 
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute/path.db`, `sqlite://` (in memory, gone after the block),
-            `postgresql://user:password@host/database` or `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS.
+            `postgresql://user:password@host/database`, `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or
+            `https://<project>.supabase.co`.
         create: whether to make a SQLite file that is not there.
         options: `timeout_seconds` (10), how long to wait for other writers or for a server; `serde`, LangGraph's serializer; for
             Postgres also `pool_size` (10), connections at most; for Redis `ttl_seconds`, `prefix` and `max_connections`, see
-            `RedisSaver`.
+            `RedisSaver`; for Supabase `key`, `token`, `user`, `ttl_seconds` and `max_connections`, see `SupabaseSaver`.
 
     Raises:
         ConfigurationError: the url or an option is wrong.
@@ -46,8 +47,6 @@ def open_checkpointer(url: str, *, create: bool = True, **options: Any) -> Openi
         StoreError: on entering the block, when the file is foreign, damaged or cannot be written, or the server refuses.
     """
     place = parse(url)
-    if place.scheme not in OPTIONS:
-        raise ConfigurationError("this version keeps no checkpoints in Supabase: name another place for them")
     check_options(options, OPTIONS[place.scheme], "open_checkpointer")
     if place.scheme == "postgresql":
         with extra("Postgres", "postgres"):
@@ -57,6 +56,10 @@ def open_checkpointer(url: str, *, create: bool = True, **options: Any) -> Openi
         with extra("Redis", "redis"):
             from graph_memory.checkpoints.redis import RedisSaver
         return RedisSaver(place.url, **options)
+    if place.scheme == "supabase":
+        with extra("Supabase", "supabase"):
+            from graph_memory.checkpoints.supabase import SupabaseSaver
+        return SupabaseSaver(place.url, **options)
     return _SqliteCheckpointer(place.path, create=create, **options)
 
 

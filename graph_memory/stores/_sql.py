@@ -9,7 +9,7 @@ from typing import Any
 from langgraph.store.base import Result, TTLConfig
 
 from graph_memory.context.fusion import FusionWeights
-from graph_memory.stores import migrations
+from graph_memory.sql_files import check_version
 from graph_memory.stores._base import BackEnd, Known, Vectors
 from graph_memory.stores._embedding import Embedder, size_mismatch
 from graph_memory.stores._index import digest
@@ -56,7 +56,7 @@ class SqlBackEnd(BackEnd):
 
     def _check(self, version: int, dimension: int | None, where: str) -> None:
         """Makes sure that the database fits this version and the embedder."""
-        migrations.check_version(version, where)
+        check_version(version, where)
         if self._vectorizer and self._dims and dimension not in (None, self._dims):
             raise size_mismatch(self._dims, dimension, where)
 

@@ -6,15 +6,14 @@ again at what is recorded. A file that was changed after it was applied is refus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError
+from graph_memory.sql_files import Migration, migrations
 from graph_memory.urls import extra
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 MOST_DIMENSIONS = 4000
 """pgvector's HNSW index takes 2,000 dimensions of four bytes each, or 4,000 of two."""
 
-_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _LOCK = 7_013_550_318_124_455  # any number that no other program is likely to lock
 _RECORDS = """
 CREATE SCHEMA IF NOT EXISTS graph_memory;
@@ -31,29 +29,6 @@ CREATE TABLE IF NOT EXISTS graph_memory.migrations (
     version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 );
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One numbered file.
-
-    Attributes:
-        version: its number.
-        name: the rest of its name.
-        sql: its text.
-    """
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """Changes when the text does."""
-        return sha256(self.sql.encode()).hexdigest()
-
-    def __str__(self) -> str:
-        return f"{self.version:04} {self.name.replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +44,6 @@ class Migrated:
     applied: tuple[Migration, ...]
     dims: int | None = None
     dropped: int = 0
-
-
-def migrations(folder: Path | None = None) -> tuple[Migration, ...]:
-    """All migrations of this version, in order.
-
-    Args:
-        folder: where they are; None for those that come with the package.
-
-    Raises:
-        StoreError: the numbers are not 1, 2, 3 and so on.
-    """
-    files = sorted((folder or _folder()).glob("*.sql"))
-    found = [
-        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
-        for file in files
-        if (match := _NAME.fullmatch(file.name))
-    ]
-    if [one.version for one in found] != list(range(1, len(found) + 1)) or not found:
-        raise StoreError("the migrations that come with graph_memory are incomplete: install it again")
-    return tuple(found)
 
 
 def migrate(
@@ -137,29 +92,6 @@ def migrate(
         if change and not dry_run:
             _choose(connection, dims)
     return Migrated(tuple(lacking), dims if change else None, dropped)
-
-
-def check_version(version: int, where: str) -> None:
-    """Makes sure that a database has what this version needs.
-
-    Raises:
-        SchemaOutdatedError: it lacks migrations, or a newer version migrated it.
-    """
-    newest = len(migrations())
-    if version < newest:
-        raise SchemaOutdatedError(
-            f"{where} has migration {version}, this graph_memory needs {newest}: run `graph-memory migrate URL` with its url"
-        )
-    if version > newest:
-        raise SchemaOutdatedError(
-            f"{where} has migration {version}, this graph_memory knows {newest}: install a newer graph_memory"
-        )
-
-
-def _folder() -> Path:
-    """Beside the modules where the package is installed, at the top of the repository where it is edited."""
-    package = Path(__file__).parent.parent
-    return next((f for f in (package / "sql", package.parent / "sql") if f.is_dir()), package / "sql")
 
 
 @contextmanager

@@ -14,8 +14,9 @@ import pytest
 
 from graph_memory.cli import main
 from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError
+from graph_memory.sql_files import migrations
 from graph_memory.stores import open_store
-from graph_memory.stores.migrations import migrate, migrations
+from graph_memory.stores.migrations import migrate
 from graph_memory.testing.stores import embed_concepts
 from tests.postgres_databases import run_sql
 from tests.store_helpers import ADA

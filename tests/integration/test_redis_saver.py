@@ -1,36 +1,20 @@
-"""RedisSaver under graphs: both ways to run, forks, encryption, time to live, delta channels, deletions that leave nothing."""
+"""RedisSaver by itself: what Redis sees of what is encrypted, and what is left in it after time and deletions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.graph import START, StateGraph
-from langgraph.types import Command, interrupt
 
 from graph_memory.checkpoints.redis import RedisSaver
 from graph_memory.errors import ConfigurationError
 from graph_memory.opening import open_memory
 from tests.fakes import MODES, Assistant, call, in_thread
-from tests.graphs import Said, echo, plain, said
+from tests.graphs import echo, plain, said
 from tests.redis_servers import Running, wait_until
-
-
-def extended(state: list[str] | None, writes: Sequence[list[str]]) -> list[str]:
-    """A reducer of a delta channel."""
-    return [*(state or []), *(one for some in writes for one in some)]
-
-
-class Delta(TypedDict):
-    """The same, kept as what was added."""
-
-    said: Annotated[list[str], DeltaChannel(extended, list, snapshot_frequency=4)]
+from tests.savers import Rot
 
 
 @pytest.fixture
@@ -45,52 +29,12 @@ def names(server: Running, prefix: str) -> list[bytes]:
         return sorted(client.keys(f"{{{prefix}:*"))
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("schema", [Said, Delta])
-def test_a_thread_goes_on_and_forks(mode: str, schema: Any, redis_server: Running, prefix: str):
-    """In another saver too, as in another process."""
-    for n in range(6):
-        graph = echo(RedisSaver(redis_server.url, prefix=prefix), schema)
-        result = call(graph, mode, {"said": [str(n)]}, in_thread())
-        assert result["said"] == [text for at in range(n + 1) for text in (str(at), f"re {at}")]
-    early = next(one for one in graph.get_state_history(in_thread()) if len(one.values["said"]) == 4)
-    assert call(graph, mode, {"said": ["fork"]}, early.config)["said"] == ["0", "re 0", "1", "re 1", "fork", "re fork"]
-    assert len(graph.get_state(in_thread()).values["said"]) == 6
-    saver = graph.checkpointer
-    saver.prune(["t"])
-    assert len(graph.get_state(in_thread()).values["said"]) == 6
-    assert call(graph, mode, {"said": ["on"]}, in_thread())["said"][-3:] == ["re fork", "on", "re on"]
-    saver.delete_thread("t")
-    assert names(redis_server, prefix) == []
-    saver.close()
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_an_interrupted_run_is_resumed(mode: str, redis_server: Running, prefix: str):
-    """From what is in Redis."""
-
-    def ask(state: Said) -> Any:
-        return {"said": [interrupt("name?")]}
-
+def test_a_deleted_thread_leaves_nothing(redis_server: Running, prefix: str):
+    """Neither its keys nor its entry in a directory."""
     with RedisSaver(redis_server.url, prefix=prefix) as saver:
-        builder: Any = StateGraph(Said)
-        builder.add_node("ask", ask)
-        builder.add_edge(START, "ask")
-        graph = builder.compile(checkpointer=saver)
-        call(graph, mode, {"said": []}, in_thread())
-        assert call(graph, mode, Command(resume="Ada"), in_thread())["said"] == ["Ada"]
-
-
-class Rot:
-    """A cipher for tests."""
-
-    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        """Every byte the other way round."""
-        return "rot", bytes(255 - byte for byte in plaintext)
-
-    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        """And back."""
-        return self.encrypt(ciphertext)[1]
+        echo(saver).invoke({"said": ["a"]}, {**in_thread(), "metadata": {"run_id": "run"}})
+        saver.delete_thread("t")
+    assert names(redis_server, prefix) == []
 
 
 def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: str):
@@ -105,27 +49,6 @@ def test_encrypted_values_are_not_seen_by_redis(redis_server: Running, prefix: s
             value for key in names(redis_server, prefix) if client.type(key) == b"hash" for value in client.hvals(key)
         ]
     assert b"sesame" not in kept + b"".join(texts)
-
-
-@dataclass(frozen=True)
-class Note:
-    """A class that a strict serializer was not told of."""
-
-    text: str
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_strict_serializer_makes_no_objects_it_was_not_told_of(mode: str, redis_server: Running, prefix: str):
-    """What is in Redis decides about data, never about code: neither classes nor pickles."""
-    told = JsonPlusSerializer(allowed_msgpack_modules=[(Note.__module__, "Note")])
-    for serde, is_made in ((told, True), (JsonPlusSerializer(allowed_msgpack_modules=None), False)):
-        with RedisSaver(redis_server.url, prefix=prefix, serde=serde) as saver:
-            call(echo(saver), mode, {"said": [Note("tea")]}, in_thread(str(is_made)))
-            found = saver.get_tuple(in_thread(str(is_made))).checkpoint["channel_values"]["said"]
-            assert isinstance(found[0], Note) is is_made
-            assert found[1] == "re Note(text='tea')"
-            with pytest.raises(TypeError, match="not msgpack serializable"):
-                call(echo(saver), mode, {"said": [object()]}, in_thread("other"))
 
 
 def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
@@ -145,19 +68,7 @@ def test_a_thread_is_gone_after_its_time(redis_server: Running, prefix: str):
         assert list(saver.list(None)) == []
 
 
-def test_a_copied_thread_goes_its_own_way(redis_cluster: list[Running], prefix: str):
-    """On a cluster, where the two may be on different nodes."""
-    with RedisSaver(redis_cluster[0].url, prefix=prefix) as saver:
-        graph = echo(saver)
-        graph.invoke({"said": ["a"]}, in_thread("t"))
-        for target in ("u", "v", "w"):
-            saver.copy_thread("t", target)
-            graph.invoke({"said": [target]}, in_thread(target))
-        assert graph.get_state(in_thread("t")).values["said"] == ["a", "re a"]
-        assert graph.get_state(in_thread("v")).values["said"] == ["a", "re a", "v", "re v"]
-
-
-@pytest.mark.parametrize("options", [{"ttl_seconds": 0}, {"prefix": "a{b}"}, {"prefix": ""}, {"timeout_seconds": 0}])
+@pytest.mark.parametrize("options", [{"prefix": "a{b}"}, {"prefix": ""}])
 def test_wrong_options_are_refused(options: dict[str, Any]):
     """Before anything is tried."""
     with pytest.raises(ConfigurationError):

@@ -17,8 +17,9 @@ from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 
 from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError, StoreUnavailableError
 from graph_memory.namespaces import namespace
+from graph_memory.sql_files import migrations
 from graph_memory.stores import open_store
-from graph_memory.stores.migrations import migrate, migrations
+from graph_memory.stores.migrations import migrate
 from graph_memory.stores.supabase import SupabaseStore
 from graph_memory.testing.postgrest import PostgrestServer
 from graph_memory.testing.stores import embed_concepts

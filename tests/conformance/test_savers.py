@@ -1,11 +1,10 @@
-"""Redis as a checkpointer: LangGraph's own conformance suite, and random lives compared with LangGraph's saver in memory."""
+"""Our checkpointers: LangGraph's own conformance suite, and random lives compared with LangGraph's saver in memory."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -17,8 +16,7 @@ from langgraph.checkpoint.conformance.validate import validate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import ERROR, INTERRUPT
 
-from graph_memory.checkpoints.redis import RedisSaver
-from tests.redis_servers import Running
+from tests.savers import cluster, each, redis, supabase
 
 CHECKS = {"put": 17, "put_writes": 10, "get_tuple": 10, "list": 16, "delete_thread": 5, "delete_for_runs": 7} | {
     "copy_thread": 8,
@@ -28,36 +26,26 @@ CHECKS = {"put": 17, "put_writes": 10, "get_tuple": 10, "list": 16, "delete_thre
 THREADS, SPACES, CHANNELS = ("1", "thread\x1f é"), ("", "sub:7|inner:9"), ("a", "b", "Ä\x1b")
 
 
-def conformance(url: str, capability: Capability) -> Any:
-    """What LangGraph's suite says of one capability."""
+@each(redis, cluster, supabase)
+@pytest.mark.parametrize("capability", Capability)
+def test_a_saver_conforms(capability: Capability, place: Any, request: pytest.FixtureRequest):
+    """Every check of LangGraph's suite, optional capabilities too."""
 
-    async def make() -> AsyncIterator[RedisSaver]:
-        async with RedisSaver(url, prefix=uuid4().hex) as saver:
+    async def opened() -> AsyncIterator[Any]:
+        async with place(request)() as saver:
             yield saver
 
-    report = asyncio.run(validate(RegisteredCheckpointer("redis", make), capabilities={capability.value}))
-    return report.results[capability.value]
-
-
-@pytest.mark.parametrize("capability", Capability)
-def test_one_server_conforms(capability: Capability, redis_server: Running):
-    """Every check of LangGraph's suite, optional capabilities too."""
-    result = conformance(redis_server.url, capability)
-    assert (result.failures, result.tests_passed) == ([], CHECKS[capability.value])
-
-
-@pytest.mark.parametrize("capability", Capability)
-def test_a_cluster_conforms(capability: Capability, redis_cluster: list[Running]):
-    """The same on three masters."""
-    result = conformance(redis_cluster[1].url, capability)
+    registered = RegisteredCheckpointer(place.__name__, opened)
+    report = asyncio.run(validate(registered, capabilities={capability.value}))
+    result = report.results[capability.value]
     assert (result.failures, result.tests_passed) == ([], CHECKS[capability.value])
 
 
 class Both:
-    """The same life in Redis, sync or async, and in memory."""
+    """The same life in one of our checkpointers, sync or async, and in memory."""
 
-    def __init__(self, url: str, *, is_async: bool) -> None:
-        self.redis, self.memory, self.is_async = RedisSaver(url, prefix=uuid4().hex), InMemorySaver(), is_async
+    def __init__(self, saver: Any, *, is_async: bool) -> None:
+        self.ours, self.memory, self.is_async = saver, InMemorySaver(), is_async
         self.made: list[Any] = []
 
     def call(self, method: str, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -67,10 +55,10 @@ class Both:
 
     def _asked(self, method: str, *args: Any, **kwargs: Any) -> Any:
         if not self.is_async:
-            return getattr(self.redis, method)(*args, **kwargs)
+            return getattr(self.ours, method)(*args, **kwargs)
 
         async def ask() -> Any:
-            found = getattr(self.redis, f"a{method}")(*args, **kwargs)
+            found = getattr(self.ours, f"a{method}")(*args, **kwargs)
             return [one async for one in found] if method == "list" else await found
 
         return asyncio.run(ask())
@@ -147,16 +135,17 @@ forgets = st.tuples(st.just("forget"), st.sampled_from(THREADS))
 lives = st.lists(st.one_of(puts, puts, puts, writes, writes, forgets), max_size=14)
 
 
+@each(redis, supabase)
 @pytest.mark.parametrize("is_async", [False, True])
-def test_random_lives_are_those_of_the_saver_in_memory(is_async: bool, redis_server: Running):
+def test_random_lives_are_those_of_the_saver_in_memory(is_async: bool, place: Any, request: pytest.FixtureRequest):
     """Checkpoints, forks, writes, deletions: what is read, listed and replayed is the same."""
 
     @given(lives)
     def check(life: Any) -> None:
-        both = Both(redis_server.url, is_async=is_async)
+        both = Both(place(request)(), is_async=is_async)
         for name, *args in life:
             getattr(both, name)(*args)
         both.check()
-        both.redis.close()
+        both.ours.close()
 
     check()
