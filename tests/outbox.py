@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,14 +23,28 @@ from graph_memory.memories.records import memo_id
 from graph_memory.messages import said_at, text_of
 from graph_memory.namespaces import ROOT, namespace
 from graph_memory.steps import Call, Steps, StoreOps, run
-from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores import open_store
 from graph_memory.types import Memo, Origin
 from tests.fakes import MODES, call, in_thread
 
-STORES: list[Callable[[], BaseStore]] = [InMemoryStore, lambda: SqliteStore(None)]
-each_store = pytest.mark.parametrize("make", STORES, ids=["InMemoryStore", "SqliteStore"])
+STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseStore]]] = {
+    "InMemoryStore": lambda request: nullcontext(InMemoryStore()),
+    "SqliteStore": lambda request: open_store("sqlite://"),
+    "PostgresStore": lambda request: open_store(request.getfixturevalue("postgres_url")),
+    "RedisStore": lambda request: open_store(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
+    "SupabaseStore": lambda request: request.getfixturevalue("supabase").opened(open_store),
+}
+"""By name, how a store is opened that holds nothing and sees every user."""
+each_store = pytest.mark.parametrize("make", STORES, indirect=True)
 each_mode = pytest.mark.parametrize("mode", MODES)
 QUICK = WorkerOptions(backoff_seconds=0, poll_seconds=0.01)
+
+
+@pytest.fixture
+def make(request: pytest.FixtureRequest) -> Iterator[Callable[[], BaseStore]]:
+    """Makes a store of the kind that `each_store` names."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(STORES[request.param](request))
 
 
 @dataclass(frozen=True, kw_only=True)

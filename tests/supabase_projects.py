@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from graph_memory.testing.postgrest import PostgrestServer, install_roles, user_token
 from tests.postgres_databases import DIMS, TABLES, run_sql, server_for
 
+T = TypeVar("T")
 _VARIABLE = "GRAPH_MEMORY_SUPABASE_"
 
 
@@ -39,6 +40,11 @@ class Project:
     def signed_in(self, user: str) -> dict[str, Any]:
         """What `open_store` and its like take so that they act as a user."""
         return {"key": self.anon_key, "token": self.token(user)}
+
+    def opened(self, opener: Callable[..., T], **options: Any) -> T:
+        """A store or a checkpointer that sees all; the package warns of such a key."""
+        with pytest.warns(UserWarning, match="above row-level security"):
+            return opener(self.url, key=self.service_key, **options)
 
 
 @pytest.fixture(scope="session")

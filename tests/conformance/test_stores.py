@@ -54,8 +54,7 @@ def test_postgres(check: Check, mode: Mode, postgres_url: str) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=str)
 def test_supabase(check: Check, mode: Mode, supabase: Project) -> None:
     """Our store, on Supabase, behaves as memories rely on."""
-    with pytest.warns(UserWarning, match="above row-level security"):
-        run_check(check, lambda embed: open_store(supabase.url, key=supabase.service_key, embed=embed), mode)
+    run_check(check, lambda embed: supabase.opened(open_store, embed=embed), mode)
 
 
 def _in_memory_store(embed: Embed | None) -> AbstractContextManager[InMemoryStore]:

@@ -162,11 +162,7 @@ def test_sql_by_hand_sees_no_thread_of_another(adas: Any, supabase: Project, tab
 
 def test_a_service_key_acts_for_whom_it_names(adas: Any, supabase: Project) -> None:
     """And for nobody else: without a name it has threads of its own."""
-    with pytest.warns(UserWarning, match="above row-level security"):
-        named = SupabaseSaver(supabase.url, key=supabase.service_key, user="ada")
-    with pytest.warns(UserWarning, match="above row-level security"):
-        unnamed = SupabaseSaver(supabase.url, key=supabase.service_key)
-    with named, unnamed:
+    with supabase.opened(SupabaseSaver, user="ada") as named, supabase.opened(SupabaseSaver) as unnamed:
         assert echo(named).get_state(in_thread()).values["said"] == ["sesame", "re sesame"]
         assert list(unnamed.list(None)) == []
         echo(unnamed).invoke({"said": ["own"]}, in_thread())

@@ -55,9 +55,7 @@ WRITES = (
 @pytest.fixture
 def everything(supabase: Project) -> Iterator[Any]:
     """A store that sees all, with something of Ada's in it."""
-    with pytest.warns(UserWarning, match="above row-level security"):
-        opened = open_store(supabase.url, key=supabase.service_key, embed=embed_concepts)
-    with opened as store:
+    with supabase.opened(open_store, embed=embed_concepts) as store:
         store.put(ADA, "k", {"text": "the cat", "n": 1})
         yield store
 
