@@ -14,6 +14,7 @@ from graph_memory import Context, Line, Memory, MemorySettings, Scope, Section, 
 from graph_memory.cli import main, show
 from graph_memory.cli.graph import chat_memories
 from graph_memory.settings.environment import PREFIX
+from tests.supabase_projects import Project
 
 
 def settings(**variables: str) -> MemorySettings:
@@ -61,6 +62,29 @@ def test_the_command_line_reads_its_variables(tmp_path: Any, monkeypatch: pytest
     assert "openai:e needs a key" in command("chat", EMBED="openai:e")[1]
     assert "there is nothing to quote, so give --model" in " ".join(command("chat", ENABLED="off")[1].split())
     assert "GRAPH_MEMORY_TURNS: '0' will not do" in " ".join(command("chat", TURNS="0")[1].split())
+    show.console.cache_clear()
+
+
+def test_the_command_line_reaches_a_supabase(supabase: Project, monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    """By a key and a token that no argument shows."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GRAPH_MEMORY_URL", supabase.url)
+    monkeypatch.setenv("GRAPH_MEMORY_USER", "ada")
+    show.console.cache_clear()
+
+    def chat(text: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{text}\n"))
+        code, said_ = main(["chat"]), capsys.readouterr()
+        return code, " ".join((said_.out + said_.err).split())
+
+    assert chat("I like tea.")[0] == 1
+    monkeypatch.setenv("GRAPH_MEMORY_SUPABASE_KEY", supabase.anon_key)
+    assert "has no right to that" in chat("I like tea.")[1]
+    monkeypatch.setenv("GRAPH_MEMORY_SUPABASE_TOKEN", supabase.token("ada"))
+    assert chat("I like tea.")[0] == 0
+    with open_memory(supabase.url, **supabase.signed_in("ada")) as memory:
+        assert [one.memo.text for one in search(Scope("ada"), "tea", store=memory.store, kinds=["message"])]
     show.console.cache_clear()
 
 
