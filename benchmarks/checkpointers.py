@@ -24,16 +24,20 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graph_memory.checkpoints.redis import RedisSaver
+from graph_memory.checkpoints.supabase import SupabaseSaver
+from graph_memory.stores.migrations import migrate
+from graph_memory.testing.postgrest import PostgrestServer, install_roles
 from tests.postgres_server import shared_server
 from tests.redis_servers import running
 
 Make = Callable[[], AbstractAsyncContextManager[Any]]
 
 
-async def main(redis_url: str, postgres_url: str) -> None:
+async def main(redis_url: str, postgres_url: str, supabase: PostgrestServer) -> None:
     """Prints the table."""
     savers: dict[str, Make] = {
         "RedisSaver": lambda: RedisSaver(redis_url, prefix=uuid4().hex),
+        "SupabaseSaver": lambda: SupabaseSaver(supabase.url, key=supabase.anon_key, token=supabase.token(uuid4().hex)),
         "InMemorySaver": InMemorySaver,
         "AsyncSqliteSaver": lambda: AsyncSqliteSaver.from_conn_string(":memory:"),
         "AsyncPostgresSaver": lambda: AsyncPostgresSaver.from_conn_string(postgres_url),
@@ -60,8 +64,17 @@ async def row(name: str, make: Make) -> str:
     return " ".join([f"{name:<20}{sum(one.tests_passed for one in counts):>5}", *(f"{cell:>16}" for cell in cells)])
 
 
+def migrated(place: str) -> str:
+    """A database as a Supabase has it, by the role that its data API uses."""
+    install_roles(place.format("postgres"))
+    migrate(place.format("supabase"))
+    return place.format("supabase").replace("postgres@", "authenticator@", 1)
+
+
 if __name__ == "__main__":
     with running() as server, tempfile.TemporaryDirectory() as folder, shared_server(Path(folder)) as place:
         with psycopg.connect(place.format("postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE conformance")
-        asyncio.run(main(server.url, place.format("conformance")))
+            connection.execute("CREATE DATABASE supabase")
+        with PostgrestServer(migrated(place)) as supabase:
+            asyncio.run(main(server.url, place.format("conformance"), supabase))

@@ -11,10 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import PoolTimeout
 
 from graph_memory.errors import ConfigurationError, GraphMemoryError, StoreError, StoreUnavailableError
-from graph_memory.sql_states import UNDONE, refusal
+from graph_memory.sql_states import UNDONE, is_gone, refusal
 
 _SIGNS = {"password authentication failed": "28P01", "no pg_hba.conf entry": "28000", "does not exist": "3D000"}
-_GONE = {"57P01", "57P02", "57P03", "25P03"}  # shutdown, crash, starting up, idle too long
 
 
 def checked(url: str) -> str:
@@ -53,7 +52,7 @@ def translate(exc: psycopg.Error, where: str) -> GraphMemoryError:
 def is_lost(exc: psycopg.Error) -> bool:
     """Whether the connection broke or was never made, so that another may serve."""
     code = exc.sqlstate or ""
-    return code in _GONE or code.startswith("08") or (isinstance(exc, psycopg.OperationalError) and not code)
+    return is_gone(code) or (isinstance(exc, psycopg.OperationalError) and not code)
 
 
 def may_be_tried_again(exc: BaseException) -> bool:

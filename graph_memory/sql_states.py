@@ -12,6 +12,7 @@ HELD = "GM001"
 UNDONE = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock: rolled back because of others, so that trying again doubles nothing."""
 
+_GONE = {"57P01", "57P02", "57P03", "25P03"}  # shutdown, crash, starting up, idle too long
 _MISSING = {"3F000", "42883", "42P01", "42704", "42703"}  # schema, function, table, type, column
 _SENTENCES = {
     "28P01": "refuses the password: correct it in the url",
@@ -29,6 +30,11 @@ _UNAVAILABLE = {
     "57014": "gave no answer in time",
     "55P03": "gave no answer in time: other writers hold what is needed",
 }
+
+
+def is_gone(code: str) -> bool:
+    """Whether a SQLSTATE says that the connection broke or was never made, so that another may serve."""
+    return code in _GONE or code.startswith("08")
 
 
 def outdated(where: str) -> SchemaOutdatedError:

@@ -9,7 +9,7 @@ import httpx
 from postgrest import APIError
 
 from graph_memory.errors import ConfigurationError, GraphMemoryError, StoreError, StoreUnavailableError
-from graph_memory.sql_states import UNDONE, outdated, refusal
+from graph_memory.sql_states import UNDONE, is_gone, outdated, refusal
 
 SCHEMA = "graph_memory"
 
@@ -31,7 +31,7 @@ def translate(exc: Exception, where: str, timeout_seconds: float) -> GraphMemory
 def may_be_tried_again(exc: BaseException) -> bool:
     """Whether the same call may succeed a moment later. A timeout is final."""
     if isinstance(exc, APIError):
-        return _code(exc) in UNDONE | _BUSY
+        return _code(exc) in UNDONE | _BUSY or is_gone(_code(exc))
     return isinstance(exc, httpx.NetworkError | httpx.RemoteProtocolError)
 
 
@@ -70,7 +70,7 @@ def _by_gateway(code: str, words: str, where: str) -> GraphMemoryError:
         return ConfigurationError(f"{where} is no Supabase: write https://<project>.supabase.co")
     if code == "413":
         return StoreError(f"{where} cannot take that: a value is too large; nothing was written")
-    if code in _BUSY or (code.startswith("5") and len(code) == 3):
+    if code in _BUSY or is_gone(code) or (code.startswith("5") and len(code) == 3):
         return StoreUnavailableError(f"{where} cannot serve now ({code}): try again")
     return StoreError(f"{where} refused ({code or 'no code'}); nothing was written")
 

@@ -1,4 +1,4 @@
-"""A Supabase that stumbles: what may be tried again is, what may have been done is not done twice, nothing acknowledged is lost."""
+"""A Supabase that stumbles: what may be tried again is, what may be done already is not, and nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace as replaced
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from graph_memory.stores import open_store
 from graph_memory.types import Scope
 from tests.fakes import MODES, in_thread
 from tests.graphs import echo
+from tests.ledger import under_load
+from tests.postgres_databases import run_sql
 from tests.supabase_projects import Project
 
 ADA = namespace(Scope(user_id="ada"), "notes")
@@ -114,6 +117,24 @@ def test_a_line_that_stays_cut_is_given_up(supabase: Project, mode: str) -> None
         line.answers_lost = 0
         did(store, mode, "put", ADA, "k", {"n": 1})
         assert did(store, mode, "get", ADA, "k").value == {"n": 1}
+
+
+def test_nothing_acknowledged_is_lost(supabase: Project) -> None:
+    """While answers are lost, the database's connections are cut off, and nothing comes through for a while."""
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with line_to(supabase) as line, replaced(supabase, url=line.url).opened(open_store, timeout_seconds=2) as store:
+        with under_load(store) as ledger:
+            ledger.goes_on()
+            line.answers_lost = 30
+            ledger.goes_on()
+            for _ in range(3):
+                run_sql(supabase.database, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+                ledger.goes_on(3)
+            line.answers_lost = 1_000_000
+            ledger.notices("cannot be reached")
+            line.answers_lost = 0
+            ledger.goes_on()
+        ledger.check(store)
 
 
 def test_a_checkpoint_is_kept_over_a_bad_line(supabase: Project) -> None:

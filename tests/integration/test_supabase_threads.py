@@ -18,7 +18,7 @@ from tests.integration.test_supabase_tenants import ATTEMPTS, bad_tokens, ids, r
 from tests.supabase_projects import THREADS, Project
 
 slow = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=ATTEMPTS
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=ATTEMPTS // 4
 )
 
 
