@@ -94,6 +94,13 @@ class Server:
                 raise translate(exc, self.where, self._timeout) from exc
             self._client = client
 
+    def nodes(self) -> dict[str, Any]:
+        """A redis-py client of every server that takes writes, by name; for whoever asks the servers about themselves."""
+        self.open()
+        if not self.is_cluster:
+            return {self.where: self._client}
+        return {node.name: node.redis_connection for node in self._client.get_primaries()}
+
     async def aopen(self) -> None:
         """`open`, for the running event loop."""
         await self._async_client()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from graph_memory.cli import databases
 from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Server, Thread, User
 from graph_memory.cli.settings import Settings
 from graph_memory.errors import GraphMemoryError
@@ -165,24 +166,8 @@ def consolidate(
     run(Settings(memory, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
 
 
-@app.command()
-def migrate(
-    url: Annotated[
-        str, typer.Argument(metavar="URL", envvar="GRAPH_MEMORY_URL", help="A Postgres database.", show_default=False)
-    ],
-    dims: Annotated[
-        int | None,
-        typer.Option("--dims", min=1, metavar="N", help="Size of the embedder's vectors; without it, it stays."),
-    ] = None,
-    drop_vectors: Annotated[
-        bool, typer.Option("--drop-vectors", help="Let vectors of another size go; their texts stay.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-) -> None:
-    """Bring a Postgres database up to date. Safe to run again, and from several machines at once."""
-    from graph_memory.cli.migrate import migrate as run
-
-    run(url, dims=dims, drop_vectors=drop_vectors, dry_run=dry_run)
+for command in (databases.migrate, databases.doctor):
+    app.command()(command)
 
 
 @app.command("eval")
