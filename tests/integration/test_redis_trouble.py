@@ -85,7 +85,8 @@ def test_a_pool_that_is_full(size: int):
             ledger.goes_on()
             os.kill(server.pid, signal.SIGSTOP)
             try:
-                ledger.notices("in use for 1 s")
+                ledger.notices()
+                wait_until(lambda: any("in use for 1 s" in message for message in ledger.refused))
             finally:
                 os.kill(server.pid, signal.SIGCONT)
             ledger.goes_on()
