@@ -52,7 +52,7 @@ def fill(url: str, user: str, vectors: np.ndarray, graphed: bool) -> None:
 
 
 def test_a_small_tenant_gets_all_ten_nearest(new_database: str) -> None:
-    """A thousandth of 50,000 memories in `make soak`, under row-level security; also where theirs lie in the index beside everybody's."""
+    """A thousandth of 50,000 memories in `make soak`, under row-level security, beside everybody's in one index."""
     own, queries = unit_vectors(SMALL, 1), unit_vectors(20, 2)
     nearest = [[str(n) for n in np.argsort(-cosines(own, query))[:10]] for query in queries]
     migrate(new_database)
