@@ -1,4 +1,4 @@
-"""What a Supabase answers, as our errors: by PostgREST's codes, by Postgres's, by the gateway's, and where nothing was answered."""
+"""What a Supabase answers, as our errors: by the codes of PostgREST, of Postgres and of the gateway, and where none came."""
 
 from __future__ import annotations
 
