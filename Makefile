@@ -32,7 +32,7 @@ soak: $(READY)   ## the full counts of every property test
 	@GRAPH_MEMORY_SOAK=1 $(BIN)/python -m pytest -n auto
 
 bench: $(READY)   ## every benchmark; those of retrieval need BENCH_DATA=<folder>
-	@for b in window merge search growth fanout; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in window merge search growth fanout redis_reads checkpointers; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 	@if [ -n "$$BENCH_DATA" ]; then $(BIN)/python -m benchmarks.retrieval && $(BIN)/python -m benchmarks.ablation; fi
 
 clean:           ## remove what the commands above made
