@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, SearchOp
 
@@ -35,21 +36,29 @@ class Plan:
 
     Attributes:
         size: number of operations, and of results.
-        reads: position in the batch and operation.
+        gets, questions: what is read by key, and by search or listing: position in the batch and operation.
         writes: one per item, in order.
         claims: slots that must be nobody else's; they are among the writes.
     """
 
     size: int
-    reads: tuple[tuple[int, Read], ...]
+    gets: Sequence[tuple[int, GetOp]]
+    questions: Sequence[tuple[int, SearchOp | ListNamespacesOp]]
     writes: tuple[Write, ...]
     claims: tuple[ClaimOp, ...] = ()
+
+    @property
+    def reads(self) -> list[tuple[int, Read]]:
+        """Both kinds, in the order of the batch."""
+        return sorted([*self.gets, *self.questions], key=itemgetter(0))
 
     @property
     def queries(self) -> list[str]:
         """The different texts that are searched for."""
         return list(
-            dict.fromkeys(op.query for _, op in self.reads if isinstance(op, SearchOp) and op.query and has_query(op))
+            dict.fromkeys(
+                op.query for _, op in self.questions if isinstance(op, SearchOp) and op.query and has_query(op)
+            )
         )
 
     @property
@@ -66,16 +75,19 @@ def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
         StoreError: a value is not JSON.
     """
     batch = list(ops)
-    reads: list[tuple[int, Read]] = []
+    gets: list[tuple[int, GetOp]] = []
+    questions: list[tuple[int, SearchOp | ListNamespacesOp]] = []
     last: dict[tuple[Namespace, str], PutOp | ClaimOp] = {}
     for at, op in enumerate(batch):
         check(op)
-        if isinstance(op, _WRITES):
+        if isinstance(op, GetOp):
+            gets.append((at, op))
+        elif isinstance(op, _WRITES):
             last[op.namespace, op.key] = op
         else:
-            reads.append((at, op))
+            questions.append((at, op))
     claims = tuple(op for op in batch if isinstance(op, ClaimOp)) if last else ()
-    return Plan(len(batch), tuple(reads), tuple(_write(op, fields) for op in last.values()), claims)
+    return Plan(len(batch), gets, questions, tuple(_write(op, fields) for op in last.values()), claims)
 
 
 def has_query(op: SearchOp) -> bool:

@@ -40,12 +40,11 @@ class Keys:
 
     def item(self, namespace: Namespace, key: str) -> bytes:
         """An item. A namespace has no empty label, so the doubled terminator parts it from the key."""
-        return _items(self.prefix, namespace) + key.encode()
+        return self.before(namespace) + key.encode()
 
-    def items(self, namespace: Namespace, keys: Iterable[str]) -> list[bytes]:
-        """Several items of one namespace."""
-        start = _items(self.prefix, namespace)
-        return [start + key.encode() for key in keys]
+    def before(self, namespace: Namespace) -> bytes:
+        """What the names of a namespace's items begin with; the item's key follows."""
+        return _items(self.prefix, namespace)
 
     def space(self, namespace: Namespace) -> list[bytes]:
         """What a namespace has: directory, then order, rows, expiry and meta."""

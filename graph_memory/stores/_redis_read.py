@@ -56,8 +56,8 @@ class Reader:
         names: dict[int, list[bytes]] = {}
         asked: dict[int, list[Placed]] = {}
         for space, some in spaces.items():
-            bucket = bucket_of(space)
-            names.setdefault(bucket, []).extend(self.keys.items(space, [op.key for _, op in some]))
+            bucket, before = bucket_of(space), self.keys.before(space)
+            names.setdefault(bucket, []).extend([before + op.key.encode() for _, op in some])
             asked.setdefault(bucket, []).extend(some)
         return [("MGET", *some) for some in names.values()], list(chain.from_iterable(asked.values()))
 
@@ -237,11 +237,11 @@ def merged(reads: Iterable[Read]) -> Read:
 def got(ops: Sequence[Placed], data: Iterable[bytes | None]) -> Read:
     """The items that GetOps asked for, from what Redis keeps of each; without those that are not there."""
     results, mortal = {}, []
-    for (at, op), item in zip(ops, data, strict=True):
+    for (at, (namespace, key, refreshes)), item in zip(ops, data, strict=True):
         if item is not None:
-            results[at] = StoredItem(op.namespace, op.key, item)
-            if op.refresh_ttl and is_mortal(item):
-                mortal.append((op.namespace, op.key))
+            results[at] = StoredItem(namespace, key, item)
+            if refreshes and is_mortal(item):
+                mortal.append((namespace, key))
     return Read(results, mortal)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from secrets import token_hex
 
-from langgraph.store.base import GetOp, ListNamespacesOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import ListNamespacesOp, Result, SearchOp, TTLConfig
 
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.redis_client import MOST_CONNECTIONS, Server
@@ -115,7 +115,7 @@ class RedisStore(BackEnd):
 
     async def _aexecute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
         await self._server.aopen()
-        is_heavy = any(isinstance(op, SearchOp) and has_query(op) for _, op in todo.reads)
+        is_heavy = any(isinstance(op, SearchOp) and has_query(op) for _, op in todo.questions)
         return await self._server.arun(self._batch(todo, vectors, queries), in_thread=is_heavy)
 
     def _execute_if_absent(self, todo: Plan, vectors: Vectors) -> bool:
@@ -150,10 +150,10 @@ class RedisStore(BackEnd):
 
     def _batch(self, todo: Plan, vectors: Vectors, queries: Vectors) -> Steps[list[Result]]:
         writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
-        others = [(at, op) for at, op in todo.reads if not isinstance(op, GetOp)]
-        if others:
-            gets = [self._gets(todo, {}, [])] if len(others) < len(todo.reads) else []
-            read = merged((yield from together([*gets, *(self._answers(at, op, queries) for at, op in others)])))
+        if todo.questions:
+            gets = [self._gets(todo, {}, [])] if todo.gets else []
+            bodies = [*gets, *(self._answers(at, op, queries) for at, op in todo.questions)]
+            read = merged((yield from together(bodies)))
             if writes:
                 self._check((yield list(writes)), vectors)
         else:
@@ -164,7 +164,7 @@ class RedisStore(BackEnd):
 
     def _gets(self, todo: Plan, vectors: Vectors, writes: list[Call]) -> Steps[Read]:
         """The items that a plan gets; and, in the same round but after them, its writes."""
-        commands, gets = self._reader.gets([(at, op) for at, op in todo.reads if isinstance(op, GetOp)])
+        commands, gets = self._reader.gets(todo.gets)
         if not commands and not writes:
             return Read({})
         replies = yield [*commands, *writes]

@@ -153,11 +153,9 @@ class SqliteStore(BackEnd):
         """The results of a plan (None for writes), and the (id, ttl) of items that live longer because they were read."""
         results: list[Result] = [None] * todo.size
         touched: list[tuple[int, int]] = []
-        gets = [(at, op) for at, op in todo.reads if isinstance(op, GetOp)]
-        answers = dict(zip((at for at, _ in gets), read.gets(connection, [op for _, op in gets], now), strict=True))
-        answers |= {
-            at: self._answer(connection, op, queries, now) for at, op in todo.reads if not isinstance(op, GetOp)
-        }
+        found = read.gets(connection, [op for _, op in todo.gets], now)
+        answers = dict(zip((at for at, _ in todo.gets), found, strict=True))
+        answers |= {at: self._answer(connection, op, queries, now) for at, op in todo.questions}
         for at, answer in answers.items():
             results[at] = answer.result
             touched += answer.touched
