@@ -90,7 +90,7 @@ class Threads:
         if not escaped:
             return
         ranges = [(f"[{run}{END}".encode(), f"({run}{chr(ord(END) + 1)}".encode()) for run in escaped]
-        found = yield [("ZRANGEBYLEX", key, low, high) for key in self._directories(_RUNS) for low, high in ranges]
+        found = yield [("ZRANGEBYLEX", key, low, high) for key in self.directories(_RUNS) for low, high in ranges]
         names = dict.fromkeys(unescape(entry.decode().partition(END)[2]) for some in found for entry in some)
         for name in names:
             [heads] = yield [("HGETALL", thread_keys(self.prefix, name)[_HEADS])]
@@ -123,7 +123,7 @@ class Threads:
         """A run of a script after which the thread's time begins anew."""
         return self._call(script, thread, escape(thread), self.ttl, *args)
 
-    def _directories(self, kind: int) -> list[bytes]:
+    def directories(self, kind: int) -> list[bytes]:
         """The key of every bucket's threads, or runs."""
         return [directory_keys(self.prefix, bucket)[kind] for bucket in range(BUCKETS)]
 
@@ -144,7 +144,7 @@ class Threads:
         """The checkpoints that a listing covers, newest first."""
         at = wanted.at
         if at is None:
-            found = yield [("ZRANGE", key, 0, -1) for key in self._directories(_THREADS)]
+            found = yield [("ZRANGE", key, 0, -1) for key in self.directories(_THREADS)]
             names = [unescape(name.decode()) for some in found for name in some]
         else:
             names = [at.thread]

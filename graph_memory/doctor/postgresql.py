@@ -9,8 +9,8 @@ from graph_memory.doctor.findings import Finding, latency, packages, timed, wait
 from graph_memory.doctor.postgres_facts import Schema, Server, judged_schema, judged_server
 from graph_memory.errors import StoreError
 from graph_memory.namespaces import namespace
+from graph_memory.sql_files import migrations
 from graph_memory.stores._postgres_pools import Pools
-from graph_memory.stores.migrations import migrations
 from graph_memory.stores.postgres import PostgresStore
 from graph_memory.types import Scope
 from graph_memory.urls import Place
