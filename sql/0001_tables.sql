@@ -32,7 +32,14 @@ create table graph_memory.namespaces (
     id bigint generated always as identity primary key,
     path text collate "C" not null unique,
     owner text collate "C" generated always as (
-        case when split_part(path, e'\x1f', 1) = 'graph_memory' then nullif(split_part(path, e'\x1f', 2), '') end
+        nullif(
+            case
+                when split_part(path, e'\x1f', 1) <> 'graph_memory' then ''
+                when split_part(path, e'\x1f', 2) like 'outbox:%' then split_part(path, e'\x1f', 3)
+                else split_part(path, e'\x1f', 2)
+            end,
+            ''
+        )
     ) stored,
     documents bigint not null default 0,
     length double precision not null default 0,
@@ -41,7 +48,8 @@ create table graph_memory.namespaces (
     spread_documents bigint not null default 0
 );
 create index namespaces_by_owner on graph_memory.namespaces (owner);
-comment on column graph_memory.namespaces.owner is 'Whose memory it is: the label that row-level security compares.';
+comment on column graph_memory.namespaces.owner is
+    'Whose memory it is: the label that row-level security compares. In a queue of the outbox it comes one later.';
 comment on column graph_memory.namespaces.documents is 'Items that are indexed.';
 comment on column graph_memory.namespaces.length is 'Words of all of them.';
 comment on column graph_memory.namespaces.spread_mean is 'Mean cosine of two random items, as of spread_documents.';

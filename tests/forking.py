@@ -1,10 +1,12 @@
 """A process that forks workers on demand: a worker is there in milliseconds, to be killed at any moment.
 
-Run as `python -m tests.forking PATH`; each line on stdin starts a worker, whose process id is written to stdout.
+Run as `python -m tests.forking URL OPTIONS`, the options of the store as JSON; each line on stdin starts a worker, whose process
+id is written to stdout.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,29 +16,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from graph_memory.graph.worker import Worker, WorkerOptions
-from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores import open_store
 from tests.outbox import NoteMemory
 
 OPTIONS = WorkerOptions(lease_seconds=0.5, attempts=1000, backoff_seconds=0, poll_seconds=0.005)
 
 
-def work(path: str) -> None:
+def work(url: str, options: dict[str, Any]) -> None:
     """A worker whose notes have random keys, so that one turn taken in twice makes two."""
     memory = NoteMemory(is_random=True, work=lambda text: time.sleep(random.random() * 0.012))
-    with SqliteStore(path, timeout_seconds=30) as store:
+    with open_store(url, **options) as store:
         Worker([memory], store, options=OPTIONS).run()
 
 
-def main(path: str) -> None:
+def main(url: str, options: dict[str, Any]) -> None:
     """Forks one worker per line."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for _ in sys.stdin:
         pid = os.fork()
         if not pid:
             random.seed()
-            work(path)
+            work(url, options)
             os._exit(0)
         print(pid, flush=True)
 
@@ -63,9 +66,9 @@ class Workers:
 
 
 @contextmanager
-def workers(path: str, count: int) -> Iterator[Workers]:
+def workers(url: str, count: int, **options: Any) -> Iterator[Workers]:
     """So many workers for as long as the block lasts."""
-    command = [sys.executable, "-W", "error", "-m", "tests.forking", path]
+    command = [sys.executable, "-W", "error", "-m", "tests.forking", url, json.dumps(options)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as forker:
         running = Workers(forker)
         try:
@@ -79,4 +82,4 @@ def workers(path: str, count: int) -> Iterator[Workers]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], json.loads(sys.argv[2]))

@@ -12,7 +12,7 @@ from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import console
 from graph_memory.cli.worker import amount
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.outbox import Pointer
+from graph_memory.graph.pointers import Pointer
 from graph_memory.graph.queues import dead_letters, pending, requeue
 
 _ALL = "all"

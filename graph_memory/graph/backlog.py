@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from graph_memory.graph.outbox import DEAD, WAITING, Pointer
+from graph_memory.graph.pointers import DEAD, WAITING, Pointer
 from graph_memory.graph.queues import pointers
 from graph_memory.steps import Steps
 

@@ -8,7 +8,7 @@ told again after a crash, and writes the same records under the same ids.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,8 @@ from graph_memory.errors import GraphMemoryError, StoreError
 from graph_memory.graph.batches import Batch
 from graph_memory.graph.commits import Commit
 from graph_memory.graph.leases import Lease
-from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer
+from graph_memory.graph.outbox import Entry
+from graph_memory.graph.pointers import DEAD, WAITING, Pointer, pointers_of
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps
 
@@ -53,11 +54,9 @@ class Lane:
 def lanes() -> Steps[list[Lane]]:
     """Everything that waits, by lane; the lane whose first entry waits longest comes first."""
     found: dict[tuple[str, ...], list[Pointer]] = {}
-    for item in (yield from listed(WAITING)):
-        pointer = Pointer.of(item)
+    for pointer in pointers_of((yield from listed(WAITING))):
         found.setdefault(pointer.where, []).append(pointer)
-    made = [Lane(where, tuple(sorted(some, key=_order))) for where, some in found.items()]
-    return sorted(made, key=lambda lane: _order(lane.pointers[0]))
+    return [Lane(where, tuple(some)) for where, some in found.items()]
 
 
 def opened(lane: Lane, lease: Lease) -> Steps[list[Entry]]:
@@ -65,7 +64,7 @@ def opened(lane: Lane, lease: Lease) -> Steps[list[Entry]]:
     if not (yield from lease.take()):
         return []
     entries = yield StoreOps([GetOp(pointer.where, pointer.id, refresh_ttl=False) for pointer in lane.pointers])
-    marks = yield StoreOps([GetOp(WAITING, pointer.id, refresh_ttl=False) for pointer in lane.pointers])
+    marks = yield StoreOps([pointer.get(WAITING) for pointer in lane.pointers])
     found = list(zip(lane.pointers, entries, marks, strict=True))
     if lost := [pointer for pointer, entry, mark in found if entry is None and mark is not None]:
         yield from _unpointed(lost)
@@ -79,12 +78,14 @@ def opened(lane: Lane, lease: Lease) -> Steps[list[Entry]]:
 
 
 def _read(pointer: Pointer, value: Mapping[str, Any]) -> Steps[list[Entry]]:
-    """The entry; none when nobody can read it, which makes a dead letter of it."""
+    """The entry; none, and a dead letter, when nobody can read it or it is not of the user in whose place it lies."""
     try:
-        return [Entry.of(value)]
+        entry = Entry.of(value)
+        if entry.key != pointer.key:
+            raise StoreError("a turn in the outbox is not of the user in whose place it lies")
+        return [entry]
     except StoreError as exc:
-        dead = PutOp(DEAD, pointer.id, {**pointer.to_value(), "reason": str(exc)}, index=False)
-        yield StoreOps([dead, PutOp(WAITING, pointer.id, None)])
+        yield StoreOps([replace(pointer, reason=str(exc)).put(DEAD), pointer.delete(WAITING)])
         return []
 
 
@@ -128,7 +129,8 @@ def _stale(commit: Commit, puts: Sequence[Any]) -> Steps[list[PutOp]]:
     if listed is None or not written or not commit.holds(listed):
         return []
     earlier = {(tuple(where), key) for where, key in listed.value["keys"]}
-    return [PutOp(where, key, None) for where, key in sorted(earlier - written)]
+    own = {(where, key) for where, key in earlier if where[:2] == commit.place[:2]}
+    return [PutOp(where, key, None) for where, key in sorted(own - written)]
 
 
 def _held_back(body: Steps[Any], write: Callable[[Sequence[Any]], Steps[list[Any]]]) -> Steps[list[Any]]:
@@ -172,12 +174,8 @@ def _only_writes(ops: Iterable[Any]) -> bool:
 
 def _unpointed(lost: Sequence[Pointer]) -> Steps[None]:
     """Deletes pointers to what is not there; one whose entry was posted again just now is put back."""
-    yield StoreOps([PutOp(WAITING, pointer.id, None) for pointer in lost])
+    yield StoreOps([pointer.delete(WAITING) for pointer in lost])
     items = yield StoreOps([GetOp(pointer.where, pointer.id, refresh_ttl=False) for pointer in lost])
     back = [pointer for pointer, item in zip(lost, items, strict=True) if item is not None]
     if back:
-        yield StoreOps([PutOp(WAITING, pointer.id, pointer.to_value(), index=False) for pointer in back])
-
-
-def _order(pointer: Pointer) -> tuple[datetime, str]:
-    return pointer.posted_at, pointer.id
+        yield StoreOps([pointer.put(WAITING) for pointer in back])

@@ -18,7 +18,7 @@ from langgraph.store.base import ListNamespacesOp, MatchCondition, SearchOp
 
 from graph_memory.graph.commits import slot_key
 from graph_memory.graph.lineage import LINEAGE, Head
-from graph_memory.graph.outbox import BOX
+from graph_memory.graph.pointers import BOX
 from graph_memory.graph.state import MEMORY
 from graph_memory.namespaces import label, name_of, namespace
 from graph_memory.steps import Steps, StoreOps

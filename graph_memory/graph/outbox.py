@@ -1,37 +1,28 @@
 """What waits to be remembered in the background: a turn as one store item, and the pointer by which a worker finds it.
 
 An entry lies in its user's own namespace, so that forgetting the user takes it along; it is there as long as its turn is not
-taken in. Its pointer lies in a queue beside everybody's, holds nothing of what was said, and is written and deleted in the same
-batch as the entry. A dead letter is an entry whose pointer lies in the other queue.
+taken in. Its pointer is written and deleted in the same batch. A dead letter is an entry whose pointer lies in the other queue.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
-from langgraph.store.base import Item, PutOp
+from langgraph.store.base import PutOp
 
 from graph_memory.errors import StoreError
 from graph_memory.graph.commits import Commit, Key
 from graph_memory.graph.lineage import LINEAGE
+from graph_memory.graph.pointers import BOX, DEAD, WAITING, Pointer, aware, iso, moment_of
 from graph_memory.graph.positions import Position
 from graph_memory.messages import SAID_AT, said_at
-from graph_memory.namespaces import ROOT, label, namespace
+from graph_memory.namespaces import label, namespace
 from graph_memory.types import Line, Origin, Scope, Turn
-
-WAITING = (ROOT, label("outbox", "waiting"))
-"""Namespace of the pointers to what waits."""
-
-DEAD = (ROOT, label("outbox", "dead"))
-"""Namespace of the pointers to dead letters: what failed too often, kept until somebody requeues it."""
-
-BOX = "@outbox"
-"""Where entries are, in the place of a memory's name. No memory can be named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +57,11 @@ class Entry:
         lane = digest(self.turn.root, self.node, self.memory)
         return (*namespace(self.turn.scope, BOX), label("lane", lane))
 
+    @property
+    def key(self) -> Key:
+        """Its namespace and key."""
+        return self.where, self.id
+
     def commit(self) -> Commit | None:
         """Where its records go; None without a lineage.
 
@@ -90,17 +86,17 @@ class Entry:
         """Operations that write it, with its pointer."""
         return [
             PutOp(self.where, self.id, self.to_value(), index=False),
-            PutOp(WAITING, self.id, self.pointer().to_value(), index=False),
+            self.pointer().put(WAITING),
         ]
 
     def buries(self) -> list[PutOp]:
         """Operations that make it a dead letter."""
-        pointer = PutOp(DEAD, self.id, self.pointer().to_value(), index=False)
-        return [PutOp(self.where, self.id, self.to_value(), index=False), pointer, PutOp(WAITING, self.id, None)]
+        pointer = self.pointer()
+        return [PutOp(self.where, self.id, self.to_value(), index=False), pointer.put(DEAD), pointer.delete(WAITING)]
 
     def deletes(self) -> list[PutOp]:
         """Operations that remove it and its pointer."""
-        return [PutOp(self.where, self.id, None), PutOp(WAITING, self.id, None)]
+        return [PutOp(self.where, self.id, None), self.pointer().delete(WAITING)]
 
     def failed(self, reason: str, not_before: datetime | None) -> Entry:
         """The same after one more try in vain."""
@@ -123,7 +119,7 @@ class Entry:
             "node": self.node,
             "posted_at": self.posted_at.isoformat(),
             "attempts": self.attempts,
-            "not_before": _iso(self.not_before),
+            "not_before": iso(self.not_before),
             "reason": self.reason,
             "position": self.position.to_value() if self.position else None,
             "turn": _turn_value(turn),
@@ -138,7 +134,7 @@ class Entry:
         """
         try:
             return cls._of(value)
-        except (KeyError, TypeError, ValueError, NotImplementedError) as exc:
+        except (AttributeError, KeyError, TypeError, ValueError, NotImplementedError) as exc:
             raise StoreError("a turn in the outbox cannot be read: another version of graph_memory wrote it") from exc
 
     @classmethod
@@ -149,62 +145,10 @@ class Entry:
             memory=value["memory"],
             node=value["node"],
             turn=_turn_of(value["turn"]),
-            posted_at=datetime.fromisoformat(value["posted_at"]),
+            posted_at=aware(value["posted_at"]),
             position=Position.from_value(position) if position else None,
             attempts=value["attempts"],
-            not_before=_moment(value["not_before"]),
-            reason=value["reason"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """What a queue holds of an entry: where it is and when it is due; nothing of what was said.
-
-    Attributes:
-        id: the entry's.
-        where: namespace of its lane.
-        memory, node, posted_at, attempts, not_before, reason: as in `Entry`.
-    """
-
-    id: str
-    where: tuple[str, ...]
-    memory: str
-    node: str
-    posted_at: datetime
-    attempts: int = 0
-    not_before: datetime | None = None
-    reason: str = ""
-
-    @property
-    def key(self) -> Key:
-        """Namespace and key of the entry."""
-        return self.where, self.id
-
-    def to_value(self) -> dict[str, Any]:
-        """As the store keeps it."""
-        return {
-            "where": list(self.where),
-            "memory": self.memory,
-            "node": self.node,
-            "posted_at": self.posted_at.isoformat(),
-            "attempts": self.attempts,
-            "not_before": _iso(self.not_before),
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def of(cls, item: Item) -> Pointer:
-        """The pointer that `to_value` wrote."""
-        value = item.value
-        return cls(
-            id=item.key,
-            where=tuple(value["where"]),
-            memory=value["memory"],
-            node=value["node"],
-            posted_at=datetime.fromisoformat(value["posted_at"]),
-            attempts=value["attempts"],
-            not_before=_moment(value["not_before"]),
+            not_before=moment_of(value["not_before"]),
             reason=value["reason"],
         )
 
@@ -212,7 +156,7 @@ class Pointer:
 def entry_id(operation: str, node: str, memory: str, turn: Turn) -> str:
     """Deterministic: of the operation, the memory and the messages that it is told, which are all that tells sent tasks apart.
 
-    The owner is part of it, because pointers of all users lie in one namespace.
+    The owner is part of it: dead letters of all users are listed, and put back, by it.
     """
     ends = (turn.messages[0].id or "", turn.messages[-1].id or "") if turn.messages else ("", "")
     return digest(*namespace(turn.scope, BOX), operation, turn.root, node, memory, *ends)
@@ -222,12 +166,6 @@ def digest(*parts: str) -> str:
     """A short key of some texts: 20 hexadecimal digits."""
     raw = "\x1f".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(raw, digest_size=10).hexdigest()
-
-
-def pointers_to(places: Iterable[Key]) -> list[PutOp]:
-    """Operations that delete the pointers to what is deleted under these places, entries or not."""
-    box = label("memory", BOX)
-    return [PutOp(queue, key, None) for where, key in places if box in where for queue in (WAITING, DEAD)]
 
 
 def _turn_value(turn: Turn) -> dict[str, Any]:
@@ -267,11 +205,3 @@ def _message_value(message: BaseMessage, now: datetime) -> dict[str, Any]:
     """The message with the time when it was said, which is not that of the worker."""
     when = {SAID_AT: said_at(message, now).isoformat()}
     return message_to_dict(message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, **when}}))
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _moment(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langgraph.store.base import GetOp, PutOp
+from langgraph.store.base import GetOp
 
 from graph_memory.errors import ConflictError, StoreError
-from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer
+from graph_memory.graph.outbox import Entry
+from graph_memory.graph.pointers import DEAD, WAITING, Pointer, pointers_of
 from graph_memory.memories.listing import listed
 from graph_memory.steps import Steps, StoreOps, arun, run
 from graph_memory.stores.claims import ClaimOp, takes_claims
@@ -66,8 +67,7 @@ async def arequeue(store: BaseStore, ids: Collection[str] | None = None) -> int:
 
 def pointers(queue: tuple[str, ...]) -> Steps[list[Pointer]]:
     """What a queue holds, the oldest first."""
-    items = yield from listed(queue)
-    return sorted((Pointer.of(item) for item in items), key=lambda pointer: (pointer.posted_at, pointer.id))
+    return pointers_of((yield from listed(queue)))
 
 
 def _requeued(ids: Collection[str] | None, *, is_atomic: bool) -> Steps[int]:
@@ -77,19 +77,21 @@ def _requeued(ids: Collection[str] | None, *, is_atomic: bool) -> Steps[int]:
     count = 0
     for pointer, item in zip(chosen, items, strict=True):
         if item is None:  # forgotten
-            yield StoreOps([PutOp(DEAD, pointer.id, None)])
+            yield StoreOps([pointer.delete(DEAD)])
         else:
-            count += yield from _put_back(item.value, is_atomic)
+            count += yield from _put_back(pointer, item.value, is_atomic)
     return count
 
 
-def _put_back(value: Mapping[str, Any], is_atomic: bool) -> Steps[int]:
+def _put_back(pointer: Pointer, value: Mapping[str, Any], is_atomic: bool) -> Steps[int]:
     try:
         entry = Entry.of(value)
     except StoreError:  # it stays where it is, with that as the reason
         return 0
+    if entry.key != pointer.key:
+        return 0
     fresh = replace(entry, attempts=0, not_before=None, reason="")
-    ops: Sequence[Any] = [*fresh.puts(), PutOp(DEAD, entry.id, None)]
+    ops: Sequence[Any] = [*fresh.puts(), pointer.delete(DEAD)]
     if is_atomic:  # nothing comes back that was forgotten since it was read
         ops = [ClaimOp(entry.where, entry.id, fresh.to_value(), must_exist=True), *ops]
     try:

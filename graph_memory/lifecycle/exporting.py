@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from langgraph.store.base import Item
 
-from graph_memory.graph.outbox import BOX
+from graph_memory.graph.pointers import BOX
 from graph_memory.memories.listing import listed_page
 from graph_memory.namespaces import label, user_prefix
 from graph_memory.steps import arun, run

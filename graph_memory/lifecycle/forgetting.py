@@ -9,7 +9,7 @@ from langgraph.store.base import PutOp
 from graph_memory.errors import StoreError
 from graph_memory.graph.commits import THREAD
 from graph_memory.graph.lineage import LINEAGE
-from graph_memory.graph.outbox import pointers_to
+from graph_memory.graph.pointers import pointers_to
 from graph_memory.memories.listing import listed, listed_page
 from graph_memory.memories.ranked import forget_notes
 from graph_memory.namespaces import ids_in, user_prefix

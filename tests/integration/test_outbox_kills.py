@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import random
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
+import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.base import BaseStore
 
 from graph_memory.graph.queues import dead_letters, pending
-from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores import open_store
 from tests.fakes import MODES, call, in_thread
 from tests.forking import workers
 from tests.outbox import noted_graph, notes, waiting
@@ -18,15 +22,33 @@ from tests.outbox import noted_graph, notes, waiting
 SOAK = bool(os.environ.get("GRAPH_MEMORY_SOAK"))
 TURNS, KILLS = (2000, 200) if SOAK else (100, 10)
 USERS = TURNS // 12
+Place = Callable[[pytest.FixtureRequest], tuple[str, dict[str, Any]]]
 
 
-def test_killed_workers_take_in_every_turn_once(tmp_path: Path):
+def sqlite_place(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """A file."""
+    return f"sqlite:///{request.getfixturevalue('tmp_path') / 'memory.db'}", {}
+
+
+def postgres_place(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """An empty database."""
+    return request.getfixturevalue("postgres_url"), {"pool_size": 2}
+
+
+def redis_place(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """Keys of their own."""
+    return request.getfixturevalue("redis_server").url, {"prefix": uuid4().hex}
+
+
+@pytest.mark.parametrize("place", [sqlite_place, postgres_place, redis_place])
+def test_killed_workers_take_in_every_turn_once(place: Place, request: pytest.FixtureRequest):
     """Two at a time; one dies by SIGKILL every few turns. Notes have random keys: taking in a turn twice would show.
 
     Turns come by `invoke` and by `ainvoke` in turn.
     """
-    path, chance = str(tmp_path / "memory.db"), random.Random(1)
-    with SqliteStore(path, timeout_seconds=30) as store, workers(path, 2) as running:
+    url, options = place(request)
+    options, chance = {**options, "timeout_seconds": 30}, random.Random(1)
+    with open_store(url, **options) as store, workers(url, 2, **options) as running:
         graph = noted_graph(store, InMemorySaver())
         for turn in range(TURNS):
             who = f"user {turn % USERS}"
@@ -41,8 +63,8 @@ def test_killed_workers_take_in_every_turn_once(tmp_path: Path):
         assert dead_letters(store) == []
 
 
-def _wait_for_rest(store: SqliteStore) -> None:
-    late = time.monotonic() + (300 if SOAK else 30)
+def _wait_for_rest(store: BaseStore) -> None:
+    late = time.monotonic() + (600 if SOAK else 60)
     while pending(store):
         assert time.monotonic() < late, "workers do not come to an end"
         time.sleep(0.02)

@@ -19,7 +19,8 @@ from graph_memory.graph.draining import taken_in
 from graph_memory.graph.finding import memories_by_node
 from graph_memory.graph.leases import Lease
 from graph_memory.graph.lineage import Head, Lineage
-from graph_memory.graph.outbox import DEAD, WAITING, Entry, Pointer, entry_id
+from graph_memory.graph.outbox import Entry, entry_id
+from graph_memory.graph.pointers import DEAD, WAITING, Pointer, pointers_of
 from graph_memory.graph.positions import Position
 from graph_memory.graph.posting import posted
 from graph_memory.graph.telling import Told
@@ -31,6 +32,7 @@ from tests.outbox import Clock, NoteMemory
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 SCOPE = Scope(user_id="ada", thread_id="t")
+QUEUE = (*WAITING, "user:ada:")
 
 
 def a_turn(number: int = 1, **more: Any) -> Turn:
@@ -71,16 +73,40 @@ def test_a_pointer_holds_nothing_of_what_was_said():
     entry = an_entry()
     [_, put] = entry.puts()
 
-    assert put.namespace == WAITING
+    assert put.namespace == QUEUE
     assert "question" not in str(put.value)
-    assert Pointer.of(Item(value=put.value, key=put.key, namespace=WAITING, created_at=NOW, updated_at=NOW)) == (
+    assert Pointer.of(Item(value=put.value, key=put.key, namespace=QUEUE, created_at=NOW, updated_at=NOW)) == (
         entry.pointer()
     )
 
 
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"where": [*namespace(Scope(user_id="bob"), "@outbox"), "lane:x:"]},
+        {"where": ["elsewhere", "user:u:"]},
+        {"where": []},
+        {"where": [1, 2]},
+        {"memory": ["notes"]},
+        {"posted_at": "2026-01-01T00:00:00"},
+        {"attempts": "many"},
+        {"not_before": 5},
+    ],
+)
+def test_what_a_user_may_put_into_the_queue_leads_nowhere_else(crafted: dict[str, Any]):
+    """A pointer to another user's turns, or none at all, is left out; the others are taken."""
+    [_, put] = an_entry().puts()
+    items = [
+        Item(value=value, key=put.key, namespace=put.namespace, created_at=NOW, updated_at=NOW)
+        for value in ({**put.value, **crafted}, put.value)
+    ]
+
+    assert pointers_of(items) == [an_entry().pointer()]
+
+
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3), st.text(max_size=3)), unique=True, max_size=6))
 def test_entries_of_different_users_and_turns_never_share_an_id(who: list[tuple[str, str, str]]):
-    """Pointers of everybody lie in one namespace."""
+    """Dead letters of everybody are put back by their ids."""
     ids = {
         entry_id("op", "n", memory, a_turn(scope=Scope(user_id=user or "u", thread_id=thread), root=thread))
         for user, thread, memory in who
@@ -102,7 +128,7 @@ def test_a_turn_is_posted_in_one_batch_and_its_state_is_known():
     entry, pointer = request.ops
     assert entry.namespace[:4] == namespace(SCOPE, "@outbox")
     assert (entry.value["origin"]["root"], entry.value["origin"]["branch"]) == ("t", None)
-    assert pointer.namespace == WAITING
+    assert pointer.namespace == QUEUE
     assert ended.value.value == {"seq": 2}
 
 
@@ -138,7 +164,7 @@ def test_what_a_memory_writes_appears_with_the_entrys_removal():
     record, gone, unpointed, claim, prolonged = last.ops
     assert record.value["text"] == "question 1"
     assert (gone.namespace, gone.key, gone.value) == (entry.where, entry.id, None)
-    assert (unpointed.namespace, unpointed.key, unpointed.value) == (WAITING, entry.id, None)
+    assert (unpointed.namespace, unpointed.key, unpointed.value) == (QUEUE, entry.id, None)
     assert isinstance(claim, ClaimOp)
     assert claim.must_exist
     assert prolonged.ttl == 1
@@ -235,8 +261,8 @@ def test_a_dead_letter_keeps_the_entry_and_moves_its_pointer():
     kept, lying, gone = entry.buries()
 
     assert kept.namespace == entry.where
-    assert (lying.namespace, lying.key) == (DEAD, entry.id)
-    assert (gone.namespace, gone.value) == (WAITING, None)
+    assert (lying.namespace, lying.key) == ((*DEAD, QUEUE[-1]), entry.id)
+    assert (gone.namespace, gone.value) == (QUEUE, None)
 
 
 @given(st.integers(0, 10_000))
