@@ -124,6 +124,7 @@ comment on function graph_memory.vectors_beside is 'How many vectors are of anot
 create function graph_memory.set_dimension(dims integer) returns void
 language plpgsql as $$
 begin
+    lock table vectors in access exclusive mode;
     drop index if exists vectors_by_meaning;
     delete from vectors where vector_dims(embedding) <> dims;
     execute format('alter table vectors alter column embedding type vector(%s)', dims);

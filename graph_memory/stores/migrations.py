@@ -81,16 +81,17 @@ def migrate(
     with _connected(url, timeout_seconds) as (connection, where):
         lacking = [one for one in every if one.version not in _checked(connection, every, where)]
         if not dry_run:
-            lacking = [one for one in lacking if _apply(connection, one, every, where)]
-        change = _dimension_changes(connection, dims)
-        dropped = _vectors_of_another_size(connection, dims) if change else 0
-        if dropped and not drop_vectors:
-            raise ConfigurationError(
-                f"{where} holds {dropped:,} vectors of another size than {dims}: they cannot be converted; add --drop-vectors to "
-                f"go on without them, their items are found by words until they are put again"
-            )
-        if change and not dry_run:
-            _choose(connection, dims)
+            lacking = [one for one in lacking if _apply(connection, one, every, where, timeout_seconds)]
+        with _locked(connection, timeout_seconds, is_alone=not dry_run):
+            change = _dimension_changes(connection, dims)
+            dropped = _vectors_of_another_size(connection, dims) if change else 0
+            if dropped and not drop_vectors:
+                raise ConfigurationError(
+                    f"{where} holds {dropped:,} vectors of another size than {dims}: they cannot be converted; add "
+                    f"--drop-vectors to go on without them, their items are found by words until they are put again"
+                )
+            if change and not dry_run:
+                connection.execute("SELECT graph_memory.set_dimension(%s)", [dims])
     return Migrated(tuple(lacking), dims if change else None, dropped)
 
 
@@ -140,10 +141,21 @@ def _checked(connection: psycopg.Connection[Any], every: tuple[Migration, ...], 
     return there
 
 
-def _apply(connection: psycopg.Connection[Any], one: Migration, every: tuple[Migration, ...], where: str) -> bool:
-    """Applies a migration unless another process was first; whether it did."""
+@contextmanager
+def _locked(connection: psycopg.Connection[Any], timeout_seconds: float, *, is_alone: bool = True) -> Iterator[None]:
+    """A transaction, in which nobody else migrates when `is_alone`."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{round(timeout_seconds * 1000)}ms"])
+        if is_alone:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        yield
+
+
+def _apply(
+    connection: psycopg.Connection[Any], one: Migration, every: tuple[Migration, ...], where: str, seconds: float
+) -> bool:
+    """Applies a migration unless another process was first; whether it did."""
+    with _locked(connection, seconds):
         connection.execute(_RECORDS)
         if one.version in _checked(connection, every, where):
             return False
@@ -170,9 +182,3 @@ def _vectors_of_another_size(connection: psycopg.Connection[Any], dims: int | No
         return 0
     [[count]] = connection.execute("SELECT graph_memory.vectors_beside(%s)", [dims]).fetchall()
     return int(count)
-
-
-def _choose(connection: psycopg.Connection[Any], dims: int | None) -> None:
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        connection.execute("SELECT graph_memory.set_dimension(%s)", [dims])

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from graph_memory.cli import main
-from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError
+from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError, StoreUnavailableError
 from graph_memory.sql_files import migrations
 from graph_memory.stores import open_store
-from graph_memory.stores.migrations import migrate
+from graph_memory.stores.migrations import _LOCK, migrate
 from graph_memory.testing.stores import embed_concepts
 from tests.postgres_databases import run_sql
 from tests.store_helpers import ADA
@@ -69,20 +69,43 @@ def test_one_by_one_gives_the_same_schema_as_all_at_once(
     assert rows(new_database, SCHEMA) == rows(migrated_database, SCHEMA)
 
 
+DATA = """
+INSERT INTO graph_memory.namespaces (path, documents, length) VALUES (E'users\\x1fada\\x1f', 1, 1);
+INSERT INTO graph_memory.items (space, key, value, doc, created_at, updated_at, digest, length, terms)
+SELECT id, 'k', '{"text": "cat"}', '{"text": "cat"}', now(), now(), 'd', 1, '{cat}' FROM graph_memory.namespaces;
+INSERT INTO graph_memory.postings SELECT space, 'cat', id, 1, 1 FROM graph_memory.items;
+INSERT INTO graph_memory.vectors SELECT id, 'd', space, false, '[1,0,0,0,0]' FROM graph_memory.items;
+"""
+
+
 def test_each_applies_over_data(new_database: str, folder: Path) -> None:
-    """What was stored before is there after."""
+    """What was stored before is there after, and found by words and by meaning."""
     migrate(new_database, folder=up_to(folder, 1))
-    run_sql(
-        new_database,
-        "INSERT INTO graph_memory.namespaces (path) VALUES (E'users\\x1fada\\x1f')",
-        "INSERT INTO graph_memory.items (space, key, value, doc, created_at, updated_at, digest, length, terms) "
-        "SELECT id, 'k', '{\"n\": 1}', '{\"n\": 1}', now(), now(), '', 0, '{}' FROM graph_memory.namespaces",
-    )
+    run_sql(new_database, DATA)
     for version in range(2, COUNT + 1):
         assert len(migrate(new_database, folder=up_to(folder, version)).applied) == 1
+    migrate(new_database, dims=5)
 
-    with open_store(new_database) as store:
-        assert store.get(ADA, "k").value == {"n": 1}
+    with open_store(new_database, embed=lambda texts: [[1.0, 0, 0, 0, 0] for _ in texts]) as store:
+        [hit] = store.search(ADA, query="cat")
+    assert (hit.key, hit.value, hit.score) == ("k", {"text": "cat"}, 1.0)
+
+
+def test_who_migrates_waits_for_the_other_only_so_long(new_database: str) -> None:
+    """The lock is the other's; nothing is applied."""
+    with closing(psycopg.connect(new_database)) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        with pytest.raises(StoreUnavailableError, match="gave no answer in time"):
+            migrate(new_database, timeout_seconds=0.2)
+    assert rows(new_database, "SELECT to_regnamespace('graph_memory')") == [(None,)]
+
+
+def test_many_processes_may_change_the_size_at_once(new_database: str) -> None:
+    """One of them does."""
+    migrate(new_database, dims=4)
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: migrate(new_database, dims=5), range(4)))
+    assert sorted(run.dims or 0 for run in done) == [0, 0, 0, 5]
 
 
 def test_many_processes_may_migrate_at_once(new_database: str) -> None:
