@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -14,15 +15,22 @@ import pytest
 
 from graph_memory.cli import main
 from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError, StoreUnavailableError
+<<<<<<< HEAD
 from graph_memory.sql_files import migrations
+=======
+from graph_memory.lifecycle.importing import import_user
+from graph_memory.namespaces import namespace
+>>>>>>> ad3b8e0 (Tell of Postgres on a page of its own: roles, the size of vectors, poolers)
 from graph_memory.stores import open_store
 from graph_memory.stores.migrations import _LOCK, migrate
 from graph_memory.testing.stores import embed_concepts
+from graph_memory.types import Memo, Origin, Scope
 from tests.postgres_databases import run_sql
 from tests.store_helpers import ADA
 
 SQL = Path(__file__).parents[2] / "sql"
 COUNT = len(migrations())
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEMA = """
 SELECT 'column', table_name, column_name, data_type || coalesce(column_default, '') FROM information_schema.columns
     WHERE table_schema = 'graph_memory'
@@ -205,6 +213,21 @@ def test_vectors_change_their_size(new_database: str) -> None:
         assert store.search(ADA, query="feline") == []
         store.put(ADA, "k", store.get(ADA, "k").value)
         assert [hit.key for hit in store.search(ADA, query="feline")] == ["k"]
+
+
+def test_export_and_import_give_memories_vectors_of_the_new_size(new_database: str, tmp_path: Path) -> None:
+    """The way that docs/postgres.md tells."""
+    place, file = namespace(Scope(user_id="ada"), "vector"), str(tmp_path / "ada.jsonl")
+    migrate(new_database, dims=4)
+    with open_store(new_database, embed=lambda texts: [[1.0, 2, 3, 4] for _ in texts]) as store:
+        store.put(place, "k", Memo("k", "a cat", Origin("t"), NOW).to_value())
+    assert main(["export", new_database, "--user", "ada", "--output", file]) == 0
+    assert main(["migrate", new_database, "--dims", "5", "--drop-vectors"]) == 0
+
+    with open_store(new_database, embed=embed_concepts) as store:
+        assert store.search(place, query="feline") == []
+        assert import_user(store, "ada", file) == 1
+        assert [hit.key for hit in store.search(place, query="feline")] == ["k"]
 
 
 def test_without_a_size_the_first_vector_sets_it(new_database: str) -> None:
