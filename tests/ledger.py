@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,12 +138,21 @@ class Ledger:
 
 
 @contextmanager
-def under_load(store: BaseStore, *, threads: int = 2, tasks: int = 2) -> Iterator[Ledger]:
-    """Writers that write until the block ends, over an open store."""
+def under_load(
+    store: BaseStore, *, threads: int = 2, tasks: int = 2, opening: Callable[[], Any] | None = None
+) -> Iterator[Ledger]:
+    """Writers that write until the block ends, over an open store.
+
+    Args:
+        store: what threads write to.
+        threads, tasks: how many.
+        opening: makes a store that is opened in the tasks' event loop, as an application would; without it they share `store`.
+    """
+    opened = nullcontext(store) if opening is None else opening()
     writers, over = [Writer(number) for number in range(threads + tasks)], threading.Event()
     with ThreadPoolExecutor(threads + 1) as pool:
         running = [pool.submit(_thread, store, writer, over) for writer in writers[:threads]]
-        running.append(pool.submit(lambda: asyncio.run(_tasks(store, writers[threads:], over))))
+        running.append(pool.submit(lambda: asyncio.run(_tasks(opened, writers[threads:], over))))
         try:
             yield Ledger(writers, running)
         finally:
@@ -160,11 +169,13 @@ def _thread(store: BaseStore, writer: Writer, over: threading.Event) -> None:
         _line(writer, batch, over).send(None)
 
 
-async def _tasks(store: BaseStore, writers: Sequence[Writer], over: threading.Event) -> None:
-    async def batch(ops: Sequence[Op]) -> list[Any]:
-        return await store.abatch(ops) if ops else await asyncio.sleep(PAUSE, [])
+async def _tasks(opened: Any, writers: Sequence[Writer], over: threading.Event) -> None:
+    async with opened as store:
 
-    await asyncio.gather(*(_line(writer, batch, over) for writer in writers))
+        async def batch(ops: Sequence[Op]) -> list[Any]:
+            return await store.abatch(ops) if ops else await asyncio.sleep(PAUSE, [])
+
+        await asyncio.gather(*(_line(writer, batch, over) for writer in writers))
 
 
 async def _line(writer: Writer, batch: Batch, over: threading.Event) -> None:
