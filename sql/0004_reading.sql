@@ -28,20 +28,18 @@ create function graph_memory.microseconds(moment timestamptz) returns bigint
 language sql immutable strict parallel safe
 return (extract(epoch from moment) * 1000000)::bigint;
 
-create type graph_memory.hit as (id bigint, ttl interval, answer graph_memory.answer);
-comment on type graph_memory.hit is 'An answer with the item it tells of, and the time to live that reading starts anew; null when it does not.';
+create type graph_memory.hits as (answers graph_memory.answer[], read bigint[]);
+comment on type graph_memory.hits is 'Answers, and the items whose time to live starts anew because they were read.';
 
-create function graph_memory.touch(hits graph_memory.hit[], moment timestamptz) returns void
+create function graph_memory.touch(ids bigint[], moment timestamptz) returns void
 language plpgsql as $$
-declare
-    ids constant bigint[] := array(select h.id from unnest(hits) as h where h.ttl is not null);
 begin
-    if ids <> '{}' then
+    if cardinality(ids) > 0 then
         update items set expires_at = moment + ttl where id = any(ids) and ttl is not null and expires_at > moment;
     end if;
 end
 $$;
-comment on function graph_memory.touch is 'Starts the time to live of items anew, because they were read. Writes nothing where none has one.';
+comment on function graph_memory.touch is 'Starts the time to live of items anew. Writes nothing where there are none.';
 
 create function graph_memory.spaces_under(op jsonb) returns bigint[]
 language sql stable as $$
@@ -110,30 +108,29 @@ comment on function graph_memory.condition is
 create function graph_memory.get(ops jsonb, moment timestamptz) returns setof graph_memory.answer
 language plpgsql as $$
 declare
-    hits constant hit[] := array(
-        select row(
-            i.id, case when g.refresh then i.ttl end,
-            row(
-                g.at, g.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
-                null, null, null, null, null, null
-            )::answer
-        )::hit
-        from jsonb_to_recordset(ops) as g (at integer, path text, key text, refresh boolean)
-        join namespaces as n on n.path = g.path
-        cross join lateral (select * from items as i where i.space = n.id and i.key = g.key offset 0) as i
-        where i.expires_at is null or i.expires_at > moment
-    );
+    hits hits;
 begin
-    return query select (h.answer).* from unnest(hits) as h;
-    perform touch(hits, moment);
+    select
+        array_agg(row(
+            g.at, g.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
+            null, null, null, null, null, null
+        )::answer),
+        array_agg(i.id) filter (where g.refresh and i.ttl is not null)
+    into hits
+    from jsonb_to_recordset(ops) as g (at integer, path text, key text, refresh boolean)
+    join namespaces as n on n.path = g.path
+    cross join lateral (select * from items as i where i.space = n.id and i.key = g.key offset 0) as i
+    where i.expires_at is null or i.expires_at > moment;
+    return query select * from unnest(hits.answers);
+    perform touch(hits.read, moment);
 end
 $$;
 
-create function graph_memory.listed(at integer, spaces bigint[], refresh boolean, moment timestamptz)
+create function graph_memory.listed(at integer, spaces bigint[], moment timestamptz)
 returns table (id bigint, ttl interval, answer graph_memory.answer, doc jsonb)
 language sql stable as $$
     select
-        i.id, case when refresh then i.ttl end,
+        i.id, i.ttl,
         row(
             at, n.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
             null, null, null, null, null, null
@@ -153,23 +150,20 @@ declare
     skipped constant bigint := (op ->> 'offset')::bigint;
     refresh constant boolean := (op ->> 'refresh')::boolean;
     spaces constant bigint[] := spaces_under(op);
-    hits hit[];
+    hits hits;
 begin
     if op -> 'filter' = '{}' then
-        hits := array(
-            select row(l.id, l.ttl, l.answer)::hit from listed(place, spaces, refresh, moment) as l limit most offset skipped
-        );
+        select array_agg(h.answer), array_agg(h.id) filter (where refresh and h.ttl is not null) into hits
+        from (select * from listed(place, spaces, moment) limit most offset skipped) as h;
     else
         execute format(
-            'select array(
-                select row(l.id, l.ttl, l.answer)::graph_memory.hit from graph_memory.listed($1, $2, $3, $4) as l
-                where %s limit $5 offset $6
-            )',
+            'select array_agg(h.answer), array_agg(h.id) filter (where $1 and h.ttl is not null)
+            from (select * from graph_memory.listed($2, $3, $4) as l where %s limit $5 offset $6) as h',
             condition('l.doc', op -> 'filter')
-        ) into hits using place, spaces, refresh, moment, most, skipped;
+        ) into hits using refresh, place, spaces, moment, most, skipped;
     end if;
-    return query select (h.answer).* from unnest(hits) as h;
-    perform touch(hits, moment);
+    return query select * from unnest(hits.answers);
+    perform touch(hits.read, moment);
 end
 $$;
 

@@ -121,12 +121,12 @@ comment on function graph_memory.ranked is
 create function graph_memory.found(
     at integer, spaces bigint[], known_terms text[], rarities double precision[], average double precision, query vector,
     near_items bigint[], near_cosines double precision[], words_weight double precision, meaning_weight double precision,
-    refresh boolean, moment timestamptz
+    moment timestamptz
 )
 returns table (id bigint, ttl interval, answer graph_memory.answer, doc jsonb)
 language sql stable as $$
     select
-        i.id, case when refresh then i.ttl end,
+        i.id, i.ttl,
         row(
             at, n.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
             r.relevance, r.words, r.words_raw, r.meaning, r.meaning_raw, null
@@ -158,10 +158,10 @@ declare
     documents bigint;
     average double precision;
     spread jsonb;
-    is_large boolean;
+    has_graph boolean;
     known vocabulary;
     near near;
-    hits hit[];
+    hits hits;
 begin
     select
         coalesce(array_agg(n.id), '{}'), coalesce(sum(n.documents), 0), greatest(sum(n.length) / greatest(sum(n.documents), 1), 1e-9),
@@ -171,7 +171,7 @@ begin
         )[1]
     into spaces, documents, average, spread
     from namespaces as n where n.path >= (op ->> 'low') and (op ->> 'high' is null or n.path < op ->> 'high');
-    is_large := query is not null and exists (select from vectors where space = any(spaces) and graphed);
+    has_graph := query is not null and exists (select from vectors where space = any(spaces) and graphed);
     select
         array_agg(f.term),
         array_agg(ln(1 + (documents - f.texts + 0.5::double precision) / (f.texts + 0.5))),
@@ -184,38 +184,37 @@ begin
         group by p.term
     ) as f;
     loop
-        if is_large then
+        if has_graph then
             near := near(spaces, known, average, query, most);
         end if;
         if op -> 'filter' = '{}' then
-            hits := array(
-                select row(f.id, f.ttl, f.answer)::hit
-                from found(
+            select array_agg(h.answer), array_agg(h.id) filter (where refresh and h.ttl is not null) into hits
+            from (
+                select * from found(
                     place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
-                    words_weight, meaning_weight, refresh, moment
-                ) as f
-                limit wanted offset skipped
-            );
+                    words_weight, meaning_weight, moment
+                ) limit wanted offset skipped
+            ) as h;
         else
             execute format(
-                'select array(
-                    select row(f.id, f.ttl, f.answer)::graph_memory.hit
-                    from graph_memory.found($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as f
+                'select array_agg(h.answer), array_agg(h.id) filter (where $1 and h.ttl is not null)
+                from (
+                    select * from graph_memory.found($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as f
                     where %s limit $13 offset $14
-                )',
+                ) as h',
                 condition('f.doc', op -> 'filter')
-            ) into hits using place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
-                words_weight, meaning_weight, refresh, moment, wanted, skipped;
+            ) into hits using refresh, place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
+                words_weight, meaning_weight, moment, wanted, skipped;
         end if;
-        exit when cardinality(hits) = wanted or not is_large or most is null;
+        exit when cardinality(hits.answers) = wanted or not has_graph or most is null;
         most := null;
     end loop;
-    return query select (h.answer).* from unnest(hits) as h;
+    return query select * from unnest(hits.answers);
     return next row(
         place, null, null, null, null, null, null, null, null, null, null,
         jsonb_build_object('documents', documents, 'frequencies', known.frequencies, 'spread', spread)
     )::answer;
-    perform touch(hits, moment);
+    perform touch(hits.read, moment);
 end
 $$;
 comment on function graph_memory.search is

@@ -221,7 +221,7 @@ def test_export_and_import_give_memories_vectors_of_the_new_size(new_database: s
     migrate(new_database, dims=4)
     with open_store(new_database, embed=lambda texts: [[1.0, 2, 3, 4] for _ in texts]) as store:
         store.put(place, "k", Memo("k", "a cat", Origin("t"), NOW).to_value())
-    assert main(["export", new_database, "--user", "ada", "--output", file]) == 0
+    assert main(["export", "--memory", new_database, "--user", "ada", "--output", file]) == 0
     assert main(["migrate", new_database, "--dims", "5", "--drop-vectors"]) == 0
 
     with open_store(new_database, embed=embed_concepts) as store:
