@@ -15,12 +15,9 @@ import pytest
 
 from graph_memory.cli import main
 from graph_memory.errors import ConfigurationError, SchemaOutdatedError, StoreError, StoreUnavailableError
-<<<<<<< HEAD
-from graph_memory.sql_files import migrations
-=======
 from graph_memory.lifecycle.importing import import_user
 from graph_memory.namespaces import namespace
->>>>>>> ad3b8e0 (Tell of Postgres on a page of its own: roles, the size of vectors, poolers)
+from graph_memory.sql_files import migrations
 from graph_memory.stores import open_store
 from graph_memory.stores.migrations import _LOCK, migrate
 from graph_memory.testing.stores import embed_concepts

@@ -137,7 +137,7 @@ def test_the_command_drains_with_a_service_connection(
     monkeypatch.syspath_prepend(tmp_path)
     with open_store(postgres_url, user="ada") as ada:
         say(noted_graph(ada, InMemorySaver()), "hello", user_id="ada")
-        code = main(["worker", "--memory", postgres_url, "--graph", "tenants_memories:memories", "--until-empty"])
+        code = main(["worker", postgres_url, "--graph", "tenants_memories:memories", "--until-empty"])
 
         assert (code, notes(ada)) == (0, ["hello"])
     assert "stopped; waiting: 0 turns, dead letters: 0" in capsys.readouterr().out

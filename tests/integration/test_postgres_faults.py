@@ -18,9 +18,9 @@ import pytest
 from graph_memory.stores import open_store
 from graph_memory.stores.migrations import migrate
 from graph_memory.stores.postgres import PostgresStore
+from tests.cutting import cutting
 from tests.ledger import Ledger, under_load
 from tests.postgres_faults import Server, running
-from tests.proxies import Proxy, proxied
 
 ROUNDS = 20 if os.environ.get("GRAPH_MEMORY_SOAK") else 2
 
@@ -31,13 +31,6 @@ def server() -> Iterator[Server]:
     with running() as started:
         migrate(started.url)
         yield started
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    """Something to cut between it and the store."""
-    with proxied(server.port) as between:
-        yield between
 
 
 @contextmanager
@@ -93,16 +86,14 @@ def test_a_server_that_hangs_is_given_up_in_time_and_taken_up_again(server: Serv
             ledger.goes_on()
 
 
-def test_connections_that_are_cut_are_replaced(server: Server, proxy: Proxy) -> None:
-    """Amid a batch, or before its answer; the batch is carried out again, and is there once."""
-    chance = random.Random(2)
-    with loaded(server, port=proxy.port, timeout_seconds=60) as ledger:
-        for _ in range(ROUNDS * 5):
-            proxy.cut()
-            time.sleep(chance.random() * 0.02)
-        proxy.swallow_answers(ROUNDS * 5)
-        ledger.goes_on()
-    assert proxy.swallowed_all
+def test_connections_that_are_cut_are_replaced(server: Server) -> None:
+    """Amid a batch, or amid its answer; the batch is carried out again, and is there once."""
+    with cutting(server.port) as line, loaded(server, port=line.port, timeout_seconds=60) as ledger:
+        for _ in range(ROUNDS):
+            line.share, before = 0.1, line.cuts
+            ledger.goes_on(5)
+            line.share = 0.0
+            assert line.cuts > before
     assert not ledger.refused
 
 
