@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,8 +25,8 @@ class Server:
         port: on loopback.
     """
 
-    def __init__(self, binaries: Path, home: Path) -> None:
-        self.home, self._binaries = home, binaries
+    def __init__(self, binaries: Path, home: Path, settings: Mapping[str, str]) -> None:
+        self.home, self._binaries, self._settings = home, binaries, settings
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         new_cluster(binaries, home)
@@ -44,7 +44,7 @@ class Server:
     def start(self) -> None:
         """Starts it and waits until it answers."""
         settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "log_min_messages": "panic"}
-        self._process = started(self._binaries, self.home, settings)
+        self._process = started(self._binaries, self.home, {**settings, **self._settings})
 
     def kill(self) -> None:
         """Ends all its processes at once, as the machine's crash would."""
@@ -78,15 +78,15 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A new server."""
+def running(**settings: str) -> Iterator[Server]:
+    """A new server with some settings."""
     try:
         binaries = binaries_of_postgres()
     except ServerMissingError as exc:
         pytest.fail(str(exc)) if os.environ.get("CI") else pytest.skip(str(exc))
     home = Path(tempfile.mkdtemp(prefix="gm-pg-"))
     try:
-        server = Server(binaries, home)
+        server = Server(binaries, home, settings)
         try:
             yield server
         finally:
