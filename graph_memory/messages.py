@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any
 
 from langchain_core.messages import (
@@ -19,6 +20,7 @@ from langchain_core.messages import (
     HumanMessage,
     convert_to_messages,
     message_chunk_to_message,
+    message_to_dict,
 )
 
 from graph_memory.types import utc
@@ -56,12 +58,34 @@ def speaker_of(message: BaseMessage) -> str:
 def said_at(message: BaseMessage, default: datetime) -> datetime:
     """When the message was said, in UTC; `default` when it does not say or says nonsense."""
     stamp = message.additional_kwargs.get(SAID_AT)
-    if isinstance(stamp, datetime):
-        return utc(stamp)
     try:
-        return utc(datetime.fromisoformat(stamp)) if isinstance(stamp, str) else default
+        moment = datetime.fromisoformat(stamp) if isinstance(stamp, str) else stamp
     except ValueError:
         return default
+    # At the ends of the calendar there is no room for time zones, and none for what follows a moment later.
+    if isinstance(moment, datetime) and MINYEAR < moment.year < MAXYEAR:
+        return utc(moment)
+    return default
+
+
+def metadata_of(message: BaseMessage) -> dict[str, Any]:
+    """What application code says of a message in `additional_kwargs["metadata"]`, if it is a mapping, as JSON."""
+    given = message.additional_kwargs.get("metadata")
+    return _as_json(given) if isinstance(given, Mapping) else {}
+
+
+def message_value(message: BaseMessage) -> dict[str, Any]:
+    """The message as a store keeps it: what `messages_from_dict` reads. What JSON lacks, such as NaN, is a text there."""
+    value: dict[str, Any] = _as_json(message_to_dict(message))
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(one) for key, one in value.items()}
+    return [_as_json(one) for one in value] if isinstance(value, list | tuple) else str(value)
 
 
 def is_final_answer(message: BaseMessage) -> bool:

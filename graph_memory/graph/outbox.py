@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langchain_core.messages import BaseMessage, messages_from_dict
 from langgraph.store.base import PutOp
 
 from graph_memory.errors import StoreError
@@ -20,7 +20,7 @@ from graph_memory.graph.commits import Commit, Key
 from graph_memory.graph.lineage import LINEAGE
 from graph_memory.graph.pointers import BOX, DEAD, WAITING, Pointer, aware, iso, moment_of
 from graph_memory.graph.positions import Position
-from graph_memory.messages import SAID_AT, said_at
+from graph_memory.messages import SAID_AT, message_value, said_at
 from graph_memory.namespaces import label, namespace
 from graph_memory.types import Line, Origin, Scope, Turn
 
@@ -204,4 +204,4 @@ def _turn_of(value: Mapping[str, Any]) -> Turn:
 def _message_value(message: BaseMessage, now: datetime) -> dict[str, Any]:
     """The message with the time when it was said, which is not that of the worker."""
     when = {SAID_AT: said_at(message, now).isoformat()}
-    return message_to_dict(message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, **when}}))
+    return message_value(message.model_copy(update={"additional_kwargs": {**message.additional_kwargs, **when}}))

@@ -260,6 +260,8 @@ def _tell_remembered(desk: Desk, taken: Taken) -> None:
     memory, aside = taken.told.memory, taken.aside
     here = {"node": desk.node, "memory": memory.name}
     if taken.edit_error is not None:
+        if memory.required:
+            raise taken.edit_error
         logger.warning("memory %r did not take in a turn that was edited: %s", memory.name, reason_of(taken.edit_error))
     if taken.error is not None:
         if memory.required:

@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
+from langchain_core.messages import BaseMessage, messages_from_dict
 from langgraph.store.base import GetOp, Item, PutOp
 
-from graph_memory.messages import DERIVED
+from graph_memory.messages import DERIVED, message_value
 from graph_memory.namespaces import label, namespace
 from graph_memory.steps import Steps, StoreOps
 from graph_memory.types import Scope
@@ -74,7 +74,7 @@ class Archive:
             PutOp(
                 self.where,
                 turn_key(t),
-                {"messages": [message_to_dict(m) for m in t]},
+                {"messages": [message_value(m) for m in t]},
                 index=False,
                 ttl=self.ttl_minutes,
             )

@@ -16,7 +16,7 @@ from langgraph.store.base import Item
 
 from graph_memory.context.notes import note_value, to_embed
 from graph_memory.extract.importance import importance
-from graph_memory.messages import said_at, speaker_of, text_of
+from graph_memory.messages import metadata_of, said_at, speaker_of, text_of
 from graph_memory.types import Memo, Origin, Turn
 
 NEIGHBOUR_WORDS = 32
@@ -62,7 +62,7 @@ def memos_of(
                 source=message.id or "",
                 before=clip_end(before[i]),
                 after=clip_start(after[i]),
-                metadata=dict(extra.get("metadata") or {}),
+                metadata=metadata_of(message),
                 importance=importance(texts[i], message.type),
                 tier=tier,
             )

@@ -28,6 +28,7 @@ from graph_memory import (
     VectorMemory,
     WorkingMemory,
     attach_from,
+    open_store,
     search,
 )
 from graph_memory.extract.preferences import said_preferences
@@ -199,3 +200,28 @@ def test_any_text_stays_quoted(text: str):
     [block] = BLOCK.findall(node.messages[-1].text)
     assert not re.search(r"<[\W_]*memory", block, re.IGNORECASE)
     assert node.messages[-1].text.endswith("</memory>\n\nhello again")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59.999999+00:00", "0001-01-01T00:00:00+14:00", float("nan")])
+@pytest.mark.parametrize("metadata", ["x", {1: 2, "a": {1}, "b": float("nan")}])
+def test_what_stands_beside_a_message_may_be_nonsense(
+    mode: str, stamp: Any, metadata: Any, caplog: pytest.LogCaptureFixture
+):
+    """Times at the ends of the calendar, what is no JSON in metadata and in a tool's arguments: no memory fails on it."""
+    memories: list[Memory] = [BufferMemory(seconds=86_400), WorkingMemory(), VectorMemory(), EntityMemory()]
+    memories += [KeyValueMemory(extract=said_preferences), SummaryMemory(threshold_tokens=20, keep_recent=2)]
+    beside = {"said_at": stamp, "metadata": metadata}
+    turn = [
+        HumanMessage("I work at Acme. Call me Sam. My favourite colour is red.", additional_kwargs=beside),
+        AIMessage("", tool_calls=[{"name": "f", "args": {"n": float("nan")}, "id": "1"}], additional_kwargs=beside),
+        ToolMessage("found", tool_call_id="1"),
+        HumanMessage("Where do I work?", additional_kwargs=beside),
+    ]
+    with open_store("sqlite://") as store, caplog.at_level("WARNING", "graph_memory"):
+        graph = plain(Assistant(), memories).compile(store=store, checkpointer=InMemorySaver())
+        for _ in range(3):
+            result = call(graph, mode, {"messages": [m.model_copy() for m in turn]}, in_thread())
+
+    assert result["memory_context"].degradations == {}
+    assert caplog.records == []

@@ -21,7 +21,7 @@ from graph_memory.memories.entity.naming import Named, Register, could_mean, is_
 from graph_memory.memories.entity.places import Part, entity_place, name_puts
 from graph_memory.memories.entity.receipts import Reading, Receipt, digest_of, receipt_get
 from graph_memory.memories.records import clip_end, memo_id, stored
-from graph_memory.messages import speaker_of
+from graph_memory.messages import metadata_of, speaker_of
 from graph_memory.namespaces import namespace
 from graph_memory.types import Memo, Origin, Scope, Turn
 
@@ -164,7 +164,7 @@ class Writer:
             session=str(extra.get("session") or turn.scope.thread_id or ""),
             source=message.id or "",
             before=clip_end(evidence),
-            metadata={**dict(extra.get("metadata") or {}), "entity": value["entity"], **details},
+            metadata={**metadata_of(message), "entity": value["entity"], **details},
             valid_from=since,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,14 +26,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_LONGEST_TTL_SECONDS = 100 * 366 * 86_400.0
+"""What comes later than that no calendar holds in the end."""
+
+
 def check_ttl(ttl_seconds: float | None) -> None:
     """Refuses what is no time to live.
 
     Raises:
-        ConfigurationError: it is not above zero, or not finite.
+        ConfigurationError: it is not above zero, or longer than a hundred years.
     """
-    if ttl_seconds is not None and not (ttl_seconds > 0 and math.isfinite(ttl_seconds)):
-        raise ConfigurationError(f"ttl_seconds={ttl_seconds} is no time to live: give seconds above 0, or None")
+    if ttl_seconds is not None and not 0 < ttl_seconds <= _LONGEST_TTL_SECONDS:
+        raise ConfigurationError(
+            f"ttl_seconds={ttl_seconds} is no time to live: give seconds above 0, up to a hundred years, or None"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

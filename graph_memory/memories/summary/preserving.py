@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from graph_memory.context.exchanges import split_exchanges
 from graph_memory.errors import ConfigurationError
 from graph_memory.extract.statements import day_of, spoken_text
-from graph_memory.messages import is_error_text, speaker_of, text_of
+from graph_memory.messages import is_error_text, metadata_of, speaker_of, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +158,7 @@ def _preserved(messages: Iterable[BaseMessage], rank: int, count: Callable[[str]
 
 
 def _is_important(message: BaseMessage) -> bool:
-    extra = message.additional_kwargs
-    metadata = extra.get("metadata") or {}
+    extra, metadata = message.additional_kwargs, metadata_of(message)
     importance = extra.get("importance", metadata.get("importance", 0))
     marked = extra.get("important") or metadata.get("important")
     return bool(marked) or (isinstance(importance, int | float) and importance >= 0.8)
