@@ -71,6 +71,10 @@ COLUMNS = {
     "graph_memory.namespaces": ("path", "documents", "length"),
     "graph_memory.postings": ("term", "count"),
     "graph_memory.vectors": ("embedding", "graphed"),
+    "graph_memory.threads": ("owner", "name", "expires_at"),
+    "graph_memory.checkpoints": ("body", "parent"),
+    "graph_memory.channel_values": ("value",),
+    "graph_memory.channel_writes": ("value",),
 }
 GUARDED: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Open]]] = {
     "PostgresStore": lambda request: nullcontext(as_role(request.getfixturevalue("postgres_url"))),
