@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from graph_memory.checkpoints._redis_steps import Threads
+from graph_memory.checkpoints._redis_codec import BUCKETS as THREAD_BUCKETS
+from graph_memory.checkpoints._redis_codec import directory_keys
 from graph_memory.doctor.findings import Finding, latency, packages, timed, waiting
 from graph_memory.doctor.redis_facts import Facts, judged, judged_cluster
 from graph_memory.redis_client import Server
@@ -34,7 +35,7 @@ def examine(place: Place, timeout_seconds: float) -> list[Finding]:
             raise translate(exc, server.where, timeout_seconds) from exc
         found = [packages("redis", "hiredis"), *(judged_cluster(facts) if server.is_cluster else [])]
         found += [one for some in facts for one in judged(some)]
-        return [*found, latency(trips), *server.run(_kept(Keys(PREFIX), Threads(PREFIX, 0)))]
+        return [*found, latency(trips), *server.run(_kept(Keys(PREFIX)))]
 
 
 def _facts(client: Any, name: str) -> Facts:
@@ -51,7 +52,7 @@ def _facts(client: Any, name: str) -> Facts:
     )
 
 
-def _kept(keys: Keys, threads: Threads) -> Steps[list[Finding]]:
+def _kept(keys: Keys) -> Steps[list[Finding]]:
     """What is kept, in at most so many namespaces, and whether scripts may run."""
     replies = yield [("ZRANGEBYLEX", keys.directory(bucket), "-", "+") for bucket in range(BUCKETS)]
     spaces = [decode_path(path.decode()) for paths in replies for path in paths]
@@ -63,7 +64,7 @@ def _kept(keys: Keys, threads: Threads) -> Steps[list[Finding]]:
         for _, order, _, expiry, _ in [keys.space(space)]
         for command in (("ZCARD", order), ("ZCOUNT", expiry, "-inf", now))
     ]
-    talks = yield [("ZCARD", key) for key in threads.directories(0)]
+    talks = yield [("ZCARD", directory_keys(PREFIX, bucket)[0]) for bucket in range(THREAD_BUCKETS)]
     whole = "" if len(spaces) <= _MOST_SPACES else f", items counted in the first {_MOST_SPACES:,}"
     says = f"items: {sum(counts[::2]):,}, namespaces: {len(spaces):,}{whole}"
     return [
