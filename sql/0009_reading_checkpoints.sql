@@ -48,12 +48,16 @@ end
 $$;
 comment on function graph_memory.get_checkpoint is 'The checkpoint of an id, or the latest.';
 
-create function graph_memory.list_checkpoints(op jsonb) returns setof graph_memory.kept
+create function graph_memory.list_checkpoints(op jsonb) returns json
 language plpgsql stable as $$
+declare
+    page json;
 begin
-    return query execute
-        'select c.name, c.space, c.id, c.parent, encode(c.body, ''base64''),
+    execute
+        'select coalesce(json_agg(row(
+            c.name, c.space, c.id, c.parent, encode(c.body, ''base64''),
             graph_memory.values_of(c.thread, c.space, c.versions), graph_memory.writes_of(c.thread, c.space, c.id)
+         )::graph_memory.kept order by c.id desc, c.name desc, c.space desc), ''[]'')
          from (
             select t.name, c.* from graph_memory.threads as t join graph_memory.checkpoints as c on c.thread = t.id
             where t.owner = $1 and (t.expires_at is null or t.expires_at > now())'
@@ -63,24 +67,24 @@ begin
         || case when op ->> 'before' is not null then ' and c.id < $5' else '' end
         || case when op -> 'after' <> 'null' then ' and (c.id, t.name, c.space) < ($6[1], $6[2], $6[3])' else '' end
         || ' order by c.id desc, t.name desc, c.space desc limit $7
-         ) as c order by c.id desc, c.name desc, c.space desc'
-    using
+         ) as c'
+    into page using
         thread_owner(op), op ->> 'thread', op ->> 'space', op ->> 'id', op ->> 'before',
         case when jsonb_typeof(op -> 'after') = 'array' then array(select jsonb_array_elements_text(op -> 'after')) end,
         (op ->> 'limit')::bigint;
+    return page;
 end
 $$;
 comment on function graph_memory.list_checkpoints is
     'A page of checkpoints, newest first; `after` is the id, thread and space of the last one of the page before.';
 
-create type graph_memory.step as (writes json, held json);
-
-create function graph_memory.channel_history(op jsonb) returns setof graph_memory.step
+create function graph_memory.channel_history(op jsonb) returns json
 language plpgsql stable as $$
 declare
     place constant bigint := thread_of(op, op ->> 'thread');
     named constant text := op ->> 'space';
     wanted text[] := array(select jsonb_array_elements_text(op -> 'channels'));
+    steps json[] := '{}';
     at record;
     held json;
 begin
@@ -93,9 +97,10 @@ begin
         held := values_of(place, named, (
             select coalesce(jsonb_object_agg(e.key, e.value), '{}') from jsonb_each(at.versions) as e where e.key = any(wanted)
         ));
-        return next row(writes_of(place, named, at.id), held)::step;
+        steps := steps || json_build_object('writes', writes_of(place, named, at.id), 'held', held);
         wanted := array(select w.channel from unnest(wanted) as w (channel) where held -> w.channel is null);
     end loop;
+    return array_to_json(steps);
 end
 $$;
 comment on function graph_memory.channel_history is

@@ -21,7 +21,13 @@ from graph_memory.stores._postgres_errors import wrong_size
 from graph_memory.stores._sql import Rows, SqlBackEnd
 from graph_memory.supabase_api import MOST_CONNECTIONS, DataApi, Token
 
-_ARGUMENTS = {"batch": "ops", "put_if_absent": "writes", "missing": "writes", "sweep": "most"}
+_CALLS = {
+    "batch": ("batch_json", "ops"),
+    "missing": ("missing_json", "writes"),
+    "put_if_absent": ("put_if_absent", "writes"),
+    "sweep": ("sweep", "most"),
+}
+"""What stands for a function where more than a value may be returned, see sql/0007_supabase.sql; and its argument's name."""
 
 
 class SupabaseStore(SqlBackEnd):
@@ -89,15 +95,15 @@ class SupabaseStore(SqlBackEnd):
         await self._api.aopen()
 
     def _ask(self, function: str, argument: Any, *, is_repeatable: bool = True) -> Rows:
-        arguments = {_ARGUMENTS[function]: argument}
-        return _rows(self._api.call(function, arguments, is_repeatable=is_repeatable))
+        called, name = _CALLS[function]
+        return _rows(self._api.call(called, {name: argument}, is_repeatable=is_repeatable))
 
     async def _aask(self, function: str, argument: Any, *, is_repeatable: bool = True) -> Rows:
-        arguments = {_ARGUMENTS[function]: argument}
-        return _rows(await self._api.acall(function, arguments, is_repeatable=is_repeatable))
+        called, name = _CALLS[function]
+        return _rows(await self._api.acall(called, {name: argument}, is_repeatable=is_repeatable))
 
 
 def _rows(data: Any) -> Rows:
-    """Rows as a direct connection gives them: PostgREST makes an object of a row, whose columns keep their order."""
+    """Rows as a direct connection gives them: JSON makes an object of a row, whose columns keep their order."""
     found = data if isinstance(data, list) else [data]
     return [tuple(row.values()) if isinstance(row, dict) else (row,) for row in found]

@@ -7,7 +7,8 @@
 What it imitates, after PostgREST 14 and Supabase's gateway: `POST /rest/v1/rpc/<function>` with named arguments; the `apikey`
 header and the bearer token, HS256 with its expiry; the roles `anon`, `authenticated` and `service_role`, and any other that a
 token names and the `authenticator` may become; `request.jwt.claims`; the exposed schemas and `Content-Profile`; one transaction
-per request; a statement timeout; a limit of the body; the JSON of results and of errors, with their statuses.
+per request, read-only for functions that are not volatile; a statement timeout; limits of the body and of the rows that a
+function returns; the JSON of results and of errors, with their statuses.
 
 What it does not: tables, views and filters, GET, `Prefer`, asymmetric keys, the schema cache (functions are looked up anew, so
 nothing ever has to be reloaded), realtime, storage, and signing in.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from secrets import token_hex
@@ -35,7 +37,7 @@ __all__ = ["PostgrestServer", "install_roles", "make_token", "user_token"]
 
 _ROUTE = "/rest/v1/rpc/"
 _FUNCTION = """
-SELECT p.proretset, p.prorettype = 'void'::regtype, p.proargnames,
+SELECT p.proretset, p.prorettype = 'void'::regtype, p.provolatile <> 'v', p.proargnames,
     array(SELECT format_type(a.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, at) ORDER BY a.at),
     p.pronargs - p.pronargdefaults
 FROM pg_proc AS p WHERE p.pronamespace = to_regnamespace(quote_ident(%s)) AND p.proname = %s AND p.prokind = 'f'
@@ -89,6 +91,7 @@ class PostgrestServer:
         schemas: those that are exposed; the first is the default.
         statement_timeout_seconds: what Supabase grants signed-in users by default.
         most_bytes: of a request's body.
+        most_rows: of a result; the others are left out, as Supabase does by default.
         connections: to the database.
 
     Attributes:
@@ -105,12 +108,13 @@ class PostgrestServer:
         schemas: tuple[str, ...] = ("graph_memory",),
         statement_timeout_seconds: float = 8.0,
         most_bytes: int = 50_000_000,
+        most_rows: int = 1000,
         connections: int = 10,
     ) -> None:
         self.secret = token_hex(32)
         self.anon_key = make_token(self.secret, role="anon", iss="supabase")
         self.service_key = make_token(self.secret, role="service_role", iss="supabase")
-        self.schemas, self.most_bytes = schemas, most_bytes
+        self.schemas, self.most_bytes, self._most_rows = schemas, most_bytes, most_rows
         self._timeout = f"{round(statement_timeout_seconds * 1000)}ms"
         self._pool = ConnectionPool(
             database, min_size=0, max_size=connections, open=False, kwargs={"prepare_threshold": None}, timeout=10
@@ -184,29 +188,46 @@ class PostgrestServer:
     ) -> tuple[int, bytes]:
         try:
             with self._pool.connection() as connection:
-                statement, is_void = _statement(connection, schema, function, arguments)
-                role = str(claims["role"])
+                called = _found(connection, schema, function, arguments)
                 connection.execute(
                     "SELECT set_config('search_path', %s, true), set_config('request.jwt.claims', %s, true), "
-                    "set_config('statement_timeout', %s, true), set_config('role', %s, true)",
-                    [f"{schema}, public, extensions", json.dumps(claims), self._timeout, role],
-                )
-                rows = connection.execute(statement, [json.dumps(arguments)]).fetchall()
+                    "set_config('statement_timeout', %s, true), set_config('transaction_read_only', %s, true), "
+                    "set_config('role', %s, true)",
+                    [
+                        f"{schema}, public, extensions", json.dumps(claims), self._timeout,
+                        str(called.is_read_only), str(claims["role"]),
+                    ],
+                )  # fmt: skip
+                rows = connection.execute(called.statement(self._most_rows), [json.dumps(arguments)]).fetchall()
         except psycopg.Error as exc:
             raise _failure(exc, claims) from exc
-        return (HTTPStatus.NO_CONTENT, b"") if is_void else (HTTPStatus.OK, str(rows[0][0]).encode())
+        return (HTTPStatus.NO_CONTENT, b"") if called.is_void else (HTTPStatus.OK, str(rows[0][0]).encode())
 
 
-def _statement(
-    connection: psycopg.Connection[Any], schema: str, function: str, arguments: dict[str, Any]
-) -> tuple[Composed, bool]:
-    """The call of the function that takes these arguments, and whether it returns nothing."""
-    for is_set, is_void, names, types, needed in connection.execute(_FUNCTION, [schema, function]):
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """A function with its arguments, as SQL, and what kind of function it is."""
+
+    call: Composed
+    is_set: bool
+    is_void: bool
+    is_read_only: bool
+
+    def statement(self, most_rows: int) -> Composed:
+        """What gives its result as JSON."""
+        if not self.is_set:
+            return SQL("SELECT to_json(called)::text FROM {}").format(self.call)
+        rows = SQL("(SELECT called FROM {} LIMIT {}) AS taken").format(self.call, most_rows)
+        return SQL("SELECT coalesce(json_agg(called), '[]')::text FROM {}").format(rows)
+
+
+def _found(connection: psycopg.Connection[Any], schema: str, function: str, arguments: dict[str, Any]) -> _Called:
+    """The function that takes these arguments."""
+    for is_set, is_void, is_read_only, names, types, needed in connection.execute(_FUNCTION, [schema, function]):
         known = dict(zip((names or [])[: len(types)], types, strict=True))
         if set(arguments) <= set(known) and set(list(known)[:needed]) <= set(arguments):
-            called = _call(schema, function, {name: known[name] for name in arguments})
-            result = SQL("coalesce(json_agg(called), '[]')") if is_set else SQL("to_json(called)")
-            return SQL("SELECT {}::text FROM {}").format(result, called), is_void
+            call = _call(schema, function, {name: known[name] for name in arguments})
+            return _Called(call, is_set, is_void, is_read_only)
     names = ", ".join(sorted(arguments))
     message = f"Could not find the function {schema}.{function}({names}) in the schema cache"
     raise _refused(HTTPStatus.NOT_FOUND, "PGRST202", message)

@@ -21,6 +21,11 @@ CREATE FUNCTION api.add(a integer, b integer DEFAULT 1) RETURNS integer LANGUAGE
 CREATE FUNCTION api.pairs(given jsonb) RETURNS SETOF api.pair LANGUAGE sql AS
     $$ SELECT key, value::integer FROM jsonb_each_text(given) $$;
 CREATE FUNCTION api.names(given text[]) RETURNS SETOF text LANGUAGE sql AS 'SELECT unnest(given)';
+CREATE FUNCTION api.all_names(given text[]) RETURNS json LANGUAGE sql AS 'SELECT array_to_json(given)';
+CREATE TABLE api.notes (n integer);
+GRANT SELECT, INSERT ON api.notes TO anon;
+CREATE FUNCTION api.note() RETURNS integer LANGUAGE sql AS 'INSERT INTO api.notes VALUES (1) RETURNING n';
+CREATE FUNCTION api.note_stably() RETURNS integer LANGUAGE plpgsql STABLE AS 'BEGIN RETURN api.note(); END';
 CREATE FUNCTION api.nothing() RETURNS void LANGUAGE sql AS 'SELECT';
 CREATE FUNCTION api.sleep() RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(5)';
 CREATE FUNCTION api.fail(code text) RETURNS void LANGUAGE plpgsql AS
@@ -39,7 +44,7 @@ def server(supabase_server: str, request: pytest.FixtureRequest) -> Iterator[Pos
     run_sql(supabase_server.format("postgres", name), ASKS)
     database = supabase_server.format("authenticator", name)
     with PostgrestServer(
-        database, schemas=("api",), statement_timeout_seconds=0.3, most_bytes=5000, connections=3
+        database, schemas=("api",), statement_timeout_seconds=0.3, most_bytes=6000, connections=3
     ) as opened:
         yield opened
     run_sql(supabase_server.format("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
@@ -69,6 +74,19 @@ def test_results_are_what_the_function_returns(server: PostgrestServer) -> None:
     assert ask(server, "add", a=2).json() == 3
     assert ask(server, "add", b=3, a=2).json() == 5
     assert (ask(server, "nothing").status_code, ask(server, "nothing").content) == (204, b"")
+
+
+def test_a_long_result_is_cut_off(server: PostgrestServer) -> None:
+    """Where it is rows; one value may be as long as it likes."""
+    assert ask(server, "names", given=["x"] * 1001).json() == ["x"] * 1000
+    assert len(ask(server, "all_names", given=["x"] * 1001).json()) == 1001
+
+
+def test_only_volatile_functions_write(server: PostgrestServer) -> None:
+    """Others run in a transaction that may only read."""
+    assert ask(server, "note").json() == 1
+    refused = ask(server, "note_stably")
+    assert (refused.status_code, refused.json()["code"]) == (405, "25006")
 
 
 def tampered(token: str) -> str:
@@ -153,7 +171,7 @@ def test_only_exposed_schemas_are_reached(server: PostgrestServer) -> None:
 
 def test_a_body_that_is_too_large_or_no_json_is_refused(server: PostgrestServer) -> None:
     """The first by the gateway, in its own way."""
-    assert ask(server, "names", given=["x" * 5000]).status_code == 413
+    assert ask(server, "names", given=["x" * 6000]).status_code == 413
     headers = {"apikey": server.anon_key}
     answer = httpx.post(f"{server.url}/rest/v1/rpc/who", headers=headers, content=b"[1")
     assert (answer.status_code, answer.json()["code"]) == (400, "PGRST102")

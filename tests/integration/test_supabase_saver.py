@@ -14,11 +14,12 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from graph_memory.checkpoints import open_checkpointer
 from graph_memory.errors import ConfigurationError, GraphMemoryError, StoreError, StoreUnavailableError
 from graph_memory.opening import open_memory
+from graph_memory.stores.migrations import migrate
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import echo, plain, said
 from tests.postgres_databases import run_sql
-from tests.savers import Rot
-from tests.supabase_projects import THREADS, Project
+from tests.savers import Delta, Rot
+from tests.supabase_projects import THREADS, Project, ada, served
 
 
 def test_encrypted_values_are_not_seen_by_the_database(supabase: Project) -> None:
@@ -45,6 +46,17 @@ def test_deletions_leave_nothing(supabase: Project) -> None:
             assert list(saver.list(in_thread()))
             delete(saver)
         assert supabase.threads() == {table: [] for table in THREADS}
+
+
+def test_a_project_that_cuts_results_off_keeps_everything(supabase_server: str) -> None:
+    """Long histories and listings come as one value; only rows are cut off."""
+    with served(supabase_server, most_rows=1) as (server, database):
+        migrate(database)
+        with open_checkpointer(server.url, **ada(server)) as saver:
+            for n in range(6):
+                result = echo(saver, Delta).invoke({"said": [str(n)]}, in_thread())
+            assert result["said"] == [text for n in range(6) for text in (str(n), f"re {n}")]
+            assert len(list(saver.list(in_thread()))) == 18
 
 
 def test_pruning_leaves_what_the_latest_needs(supabase: Project) -> None:

@@ -133,3 +133,13 @@ def test_expired_items_are_swept(store: SupabaseStore) -> None:
     time.sleep(0.1)
     assert store.sweep_ttl() == 3
     assert [hit.key for hit in store.search(ADA)] == ["k"]
+
+
+def test_more_than_a_thousand_rows_come_back(store: SupabaseStore) -> None:
+    """Supabase cuts off longer results of functions; items, hits with statistics, texts without a vector are all there."""
+    for start in range(0, 1200, 400):
+        store.batch([PutOp(ADA, str(n), {"text": f"tea {n}"}) for n in range(start, start + 400)])
+    listed, hits = store.batch([SearchOp(ADA, limit=2000), SearchOp(ADA, query="tea", limit=1100)])
+    assert (len(listed), len(hits), hits.statistics.documents) == (1200, 1100, 1200)
+    store.batch([PutOp(ADA, str(n), {"text": f"tea is {n}"}) for n in range(1200)])
+    assert all("meaning_raw" in hit.parts for hit in store.search(ADA, query="tea", limit=1200))
