@@ -287,6 +287,6 @@ $$;
 comment on function graph_memory.plan_by_index is
     'Has functions find by index what they are asked for, with plans that are made once for a connection. Left to itself the planner
     takes a batch for a thousand rows, reads whole tables to join them and plans each call anew, which takes longer than the call.
-    That the tables may have been empty when it planned is why items are looked up in subqueries with "offset 0".';
+    That the tables may have been empty when it planned is why rows are looked up in subqueries with "offset 0".';
 
 select plan_by_index('changes', 'unindex', 'remove', 'index', 'missing');

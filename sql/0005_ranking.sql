@@ -51,10 +51,10 @@ begin
             select row(found.items || array_agg(v.item), found.cosines || array_agg(-(v.embedding <#> query)))::near
             from (
                 select p.item from unnest(known.terms, known.rarities) as t (term, rarity)
-                join postings as p on p.space = any(spaces) and p.term = t.term
+                cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
                 group by p.item order by sum(bm25(t.rarity, p.count, p.length, average)) desc limit most
             ) as w
-            join vectors as v on v.item = w.item and v.graphed
+            cross join lateral (select * from vectors as v where v.item = w.item and v.graphed offset 0) as v
         );
     end if;
     return (
@@ -84,7 +84,7 @@ language sql stable as $$
         union all
         select p.item, bm25(t.rarity, p.count, p.length, average), null
         from unnest(known_terms, rarities) as t (term, rarity)
-        join postings as p on p.space = any(spaces) and p.term = t.term
+        cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
     ),
     candidate as materialized (
         select s.item, sum(s.words) as words, max(s.meaning) as meaning from signal as s group by s.item
@@ -135,8 +135,8 @@ language sql stable as $$
     from ranked(
         spaces, known_terms, rarities, average, query, near_items, near_cosines, words_weight, meaning_weight
     ) as r
-    join items as i on i.id = r.item
-    join namespaces as n on n.id = i.space
+    cross join lateral (select * from items as i where i.id = r.item offset 0) as i
+    cross join lateral (select * from namespaces as n where n.id = i.space offset 0) as n
     where i.expires_at is null or i.expires_at > moment
     order by r.relevance desc, i.updated_at desc, i.key, i.id;
 $$;
@@ -180,7 +180,7 @@ begin
     from (
         select p.term, count(*) as texts, count(*) filter (where p.count >= 1) as own
         from jsonb_array_elements_text(op -> 'terms') as t (term)
-        join postings as p on p.space = any(spaces) and p.term = t.term
+        cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
         group by p.term
     ) as f;
     loop

@@ -7,13 +7,16 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 
+import psycopg
 import pytest
-from langgraph.store.base import PutOp
+from langgraph.store.base import GetOp, Op, PutOp, SearchOp
 
+from graph_memory.context.fusion import FusionWeights
 from graph_memory.namespaces import namespace
 from graph_memory.stores import open_store
 from graph_memory.stores._ops import encode_path
-from graph_memory.stores._postgres_plan import vector_text
+from graph_memory.stores._plan import plan
+from graph_memory.stores._postgres_plan import Batch, to_text, vector_text
 from graph_memory.stores._vectors import cosines
 from graph_memory.stores.migrations import migrate
 from graph_memory.stores.postgres import PostgresStore
@@ -25,6 +28,7 @@ DIMS, SMALL = 8, 50
 ALL = 50_000 if os.environ.get("GRAPH_MEMORY_SOAK") else 10_000
 ADA = namespace(Scope(user_id="ada"), "notes")
 PLACE = ("users", "ada")
+READ = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'items'"
 FILL = """
 INSERT INTO graph_memory.namespaces (path, documents) VALUES ({path}, {count});
 WITH made AS (
@@ -67,6 +71,35 @@ def test_a_small_tenant_gets_all_ten_nearest(new_database: str) -> None:
             )
             found = [store.search(ADA, query=str(number), limit=10) for number in range(len(queries))]
             assert [[hit.key for hit in hits] for hits in found] == nearest
+
+
+@pytest.mark.parametrize("user", [None, "ada"])
+def test_a_plan_made_while_there_was_nothing_reads_no_more_than_it_must(new_database: str, user: str | None) -> None:
+    """Of five hundred items a search for ten and a get read some tens."""
+    migrate(new_database, dims=DIMS)
+    asks = [_asked(SearchOp(ADA, query="tea", limit=10)), _asked(GetOp(ADA, "7"))]
+    function, given = ("batch", []) if user is None else ("batch_as", [user])
+    call = f"SELECT count(*) FROM graph_memory.{function}({'%s, ' * len(given)}%s)"
+    with (
+        psycopg.connect(new_database, autocommit=True) as connection,
+        open_store(new_database, embed=lambda texts: list(unit_vectors(len(texts), 3))) as store,
+    ):
+        for ask in asks:
+            connection.execute(call.encode(), [*given, ask])
+        store.batch([PutOp(ADA, str(n), {"text": f"tea {n}"}) for n in range(500)])
+        with connection.transaction():
+            counts = [connection.execute(call.encode(), [*given, ask]).fetchone() for ask in asks]
+            read = connection.execute(READ).fetchone()
+    assert counts == [(11,), (1,)]
+    assert read is not None
+    assert 11 <= read[0] <= 100
+
+
+def _asked(op: Op) -> str:
+    """One operation as the server takes it; a search by the first of eight directions."""
+    todo = plan([op], None)
+    payload = Batch(todo, {text: np.eye(DIMS, dtype="<f4")[0] for text in todo.queries}, FusionWeights()).payload({})
+    return to_text(payload)
 
 
 def embed_numbers(texts: Sequence[str]) -> list[list[float]]:
