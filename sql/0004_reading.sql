@@ -22,7 +22,8 @@ create type graph_memory.answer as (
     statistics jsonb
 );
 comment on type graph_memory.answer is
-    'One item, namespace (path alone) or statistics of a ranked search (statistics alone). Times in microseconds since 1970.';
+    'One item, namespace (path alone) or statistics of a ranked search (statistics alone). Times in microseconds since 1970. The '
+    'score of an item that was got by its key is its time to live in seconds, null for one that is kept.';
 
 create function graph_memory.microseconds(moment timestamptz) returns bigint
 language sql immutable strict parallel safe
@@ -113,7 +114,7 @@ begin
     select
         array_agg(row(
             g.at, g.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
-            null, null, null, null, null, null
+            extract(epoch from i.ttl)::double precision, null, null, null, null, null
         )::answer),
         array_agg(i.id) filter (where g.refresh and i.ttl is not null)
     into hits

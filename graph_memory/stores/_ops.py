@@ -15,6 +15,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, Op, Pu
 from graph_memory.errors import ConfigurationError, StoreError
 from graph_memory.stores._filters import check_filter
 from graph_memory.stores.claims import ClaimOp
+from graph_memory.stores.eras import EraOp
 
 T = TypeVar("T")
 Namespace = tuple[str, ...]
@@ -25,7 +26,7 @@ _encode_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 _encode_ascii_json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-def check(op: Op | ClaimOp) -> None:
+def check(op: Op | ClaimOp | EraOp) -> None:
     """Refuses an operation that no back end could carry out.
 
     Raises:
@@ -51,6 +52,8 @@ def check(op: Op | ClaimOp) -> None:
     elif isinstance(op, ListNamespacesOp):
         _check_page(op.limit, op.offset)
         _check_patterns(op)
+    elif isinstance(op, EraOp):
+        _check_namespace(op.namespace)
     else:
         raise ConfigurationError(f"a batch takes GetOp, PutOp, SearchOp and ListNamespacesOp, got {type(op).__name__}")
 

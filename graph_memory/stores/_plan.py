@@ -14,6 +14,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, SearchOp
 from graph_memory.stores._index import Indexed, indexed
 from graph_memory.stores._ops import Namespace, check, to_json
 from graph_memory.stores.claims import ClaimOp
+from graph_memory.stores.eras import EraOp
 
 Read = GetOp | SearchOp | ListNamespacesOp
 _WRITES = (PutOp, ClaimOp)
@@ -39,6 +40,7 @@ class Plan:
         gets, questions: what is read by key, and by search or listing: position in the batch and operation.
         writes: one per item, in order.
         claims: slots that must be nobody else's; they are among the writes.
+        eras: position in the batch and operation; a store that cannot tell leaves their results None.
     """
 
     size: int
@@ -46,6 +48,7 @@ class Plan:
     questions: Sequence[tuple[int, SearchOp | ListNamespacesOp]]
     writes: tuple[Write, ...]
     claims: tuple[ClaimOp, ...] = ()
+    eras: Sequence[tuple[int, EraOp]] = ()
 
     @property
     def reads(self) -> list[tuple[int, Read]]:
@@ -67,7 +70,7 @@ class Plan:
         return list(dict.fromkeys(text for write in self.writes for text in write.indexed.texts))
 
 
-def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
+def plan(ops: Iterable[Op | ClaimOp | EraOp], fields: Sequence[str] | None) -> Plan:
     """The plan of a batch.
 
     Raises:
@@ -77,6 +80,7 @@ def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
     batch = list(ops)
     gets: list[tuple[int, GetOp]] = []
     questions: list[tuple[int, SearchOp | ListNamespacesOp]] = []
+    eras: list[tuple[int, EraOp]] = []
     last: dict[tuple[Namespace, str], PutOp | ClaimOp] = {}
     for at, op in enumerate(batch):
         check(op)
@@ -84,10 +88,12 @@ def plan(ops: Iterable[Op | ClaimOp], fields: Sequence[str] | None) -> Plan:
             gets.append((at, op))
         elif isinstance(op, _WRITES):
             last[op.namespace, op.key] = op
+        elif isinstance(op, EraOp):
+            eras.append((at, op))
         else:
             questions.append((at, op))
     claims = tuple(op for op in batch if isinstance(op, ClaimOp)) if last else ()
-    return Plan(len(batch), gets, questions, tuple(_write(op, fields) for op in last.values()), claims)
+    return Plan(len(batch), gets, questions, tuple(_write(op, fields) for op in last.values()), claims, eras)
 
 
 def has_query(op: SearchOp) -> bool:

@@ -24,7 +24,7 @@ from graph_memory.stores._index import digest
 from graph_memory.stores._ops import Namespace, decode_path, encode_path, path_range
 from graph_memory.stores._plan import Plan, Write, has_query
 from graph_memory.stores.claims import HOLDER
-from graph_memory.stores.hits import Hit, Hits, Statistics
+from graph_memory.stores.hits import Hit, Hits, Kept, Statistics
 
 MOST_TERMS = 256
 """Different words of a query that are looked up; a pasted document is no question."""
@@ -226,7 +226,8 @@ def _literal(text: str) -> str:
 
 
 def _item(answer: Answer) -> Item:
-    return Item(
+    return Kept(
+        is_mortal=answer.score is not None,
         value=json.loads(answer.value or "{}"),
         key=answer.key or "",
         namespace=decode_path(answer.path or ""),

@@ -20,7 +20,8 @@ from graph_memory.stores._ops import Namespace, decode_path, encode_path, list_n
 from graph_memory.stores._redis_index import Candidate, Changes, Index, IndexCache, ranked
 from graph_memory.stores._redis_keys import Keys, bounds, bucket_of, buckets_under
 from graph_memory.stores._redis_rows import StoredHit, StoredItem, is_mortal
-from graph_memory.stores._redis_scripts import CHANGES, LIVING, PAGE, REFRESH, SWEEP
+from graph_memory.stores._redis_scripts import CHANGES, ERA, LIVING, PAGE, REFRESH, SWEEP
+from graph_memory.stores.eras import EraOp
 from graph_memory.stores.hits import Hits
 
 _ROWS_AT_ONCE = 1000  # of an index; 0.8 MB of vectors at 384 dimensions
@@ -120,6 +121,11 @@ class Reader:
             some = spaces[at : at + _ROWS_AT_ONCE]
             total += sum((yield [Call(SWEEP, self.keys.space(s), [encode_path(s).encode()]) for s in some]))
         return total
+
+    def era(self, at: int, op: EraOp) -> Steps[Read]:
+        """The run id of the server that holds a namespace."""
+        [run] = yield [Call(ERA, [self.keys.directory(bucket_of(op.namespace))], [])]
+        return Read({at: run.decode()})
 
     def _newest(self, at: int, op: SearchOp) -> Steps[Read]:
         wanted = op.offset + op.limit

@@ -39,6 +39,11 @@ class StoredItem(Item):
     def __init__(self, namespace: Namespace, key: str, data: bytes) -> None:
         self.namespace, self.key, self._data = namespace, key, data
 
+    @property
+    def is_mortal(self) -> bool:
+        """Whether it has a time to live."""
+        return is_mortal(self._data)
+
     def __getattr__(self, name: str) -> Any:
         found = json.loads(json_of(self._data)) if name == "value" else _time(self, name)
         setattr(self, name, found)

@@ -205,3 +205,6 @@ return living
 """
 )
 """Which namespaces hold a living item. KEYS: order and expiry of each."""
+
+ERA = Script("return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')")
+"""What this run of the server is called. KEYS: any that it holds."""

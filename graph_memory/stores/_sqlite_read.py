@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
-from langgraph.store.base import GetOp, Item, ListNamespacesOp, SearchOp
+from langgraph.store.base import GetOp, ListNamespacesOp, SearchOp
 
 from graph_memory.stores._filters import matches
 from graph_memory.stores._ops import Namespace, decode_path, encode_path, list_namespaces, path_range
 from graph_memory.stores._sqlite_cache import Space
 from graph_memory.stores._sqlite_filter import prefilter
-from graph_memory.stores.hits import Hit
+from graph_memory.stores.hits import Hit, Kept
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -83,7 +83,8 @@ def _under(connection: sqlite3.Connection, namespace: Namespace, keys: Iterable[
 def _got(op: GetOp, row: Row | None) -> Read:
     if row is None:
         return Read(None)
-    item = Item(
+    item = Kept(
+        is_mortal=row.ttl is not None,
         value=json.loads(row.value),
         key=row.key,
         namespace=op.namespace,

@@ -1,4 +1,5 @@
-"""What a search returns: LangGraph's `SearchItem` with the signals that its score was made of."""
+"""What our stores return beyond LangGraph's items: a search's hit with the signals of its score, an item that tells whether it
+expires."""
 
 from __future__ import annotations
 
@@ -8,7 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from langgraph.store.base import SearchItem
+from langgraph.store.base import Item, SearchItem
+
+
+class Kept(Item):
+    """An item that says whether it has a time to live."""
+
+    __slots__ = ("is_mortal",)
+
+    def __init__(self, *, is_mortal: bool, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.is_mortal = is_mortal
+
+
+def is_mortal(item: Item, *, otherwise: bool) -> bool:
+    """Whether an item has a time to live; `otherwise` where it does not say."""
+    return bool(getattr(item, "is_mortal", otherwise))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class RedisStore(BackEnd):
         MissingExtraError: redis-py is not installed.
     """
 
+    tells_eras = True
+
     def __init__(
         self,
         url: str,
@@ -150,9 +152,10 @@ class RedisStore(BackEnd):
 
     def _batch(self, todo: Plan, vectors: Vectors, queries: Vectors) -> Steps[list[Result]]:
         writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
-        if todo.questions:
+        if todo.questions or todo.eras:
             gets = [self._gets(todo, {}, [])] if todo.gets else []
-            bodies = [*gets, *(self._answers(at, op, queries) for at, op in todo.questions)]
+            eras = [self._reader.era(at, op) for at, op in todo.eras]
+            bodies = [*gets, *(self._answers(at, op, queries) for at, op in todo.questions), *eras]
             read = merged((yield from together(bodies)))
             if writes:
                 self._check((yield list(writes)), vectors)
