@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graph_memory.urls import Opening, check_options, extra, parse
+from graph_memory.errors import ConfigurationError
+from graph_memory.namespaces import user_prefix
+from graph_memory.urls import Opening, Place, check_options, extra, parse
 
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "open_store"]
 
-_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"})
+_TIER = frozenset({"hot", "hot_seconds", "retry_seconds", "trust_seconds", "queue"})
+_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"}) | _TIER
 OPTIONS = {
     "sqlite": _COMMON | {"cache_mb", "clock"},
     "postgresql": _COMMON | {"user", "pool_size"},
@@ -21,6 +24,8 @@ OPTIONS = {
     "supabase": _COMMON | {"key", "token", "max_connections"},
 }
 """What `open_store` takes beside `embed`, by scheme; `SqliteStore`, `PostgresStore` and so on say what each means."""
+
+_HOT_TIMEOUT = 0.5  # seconds: whoever waits longer for what should be fast is better served by the durable store
 
 
 def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, **options: Any) -> Opening[BaseStore]:
@@ -34,7 +39,9 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
             string such as "openai:text-embedding-3-small". Without it, search goes by words alone.
         create: whether to make a SQLite file that is not there; for reading, better not. Servers have nothing to make.
         options: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock (`SqliteStore`); user, pool_size (`PostgresStore`);
-            cache_mb, prefix, most_ranked, max_connections (`RedisStore`); key, token, max_connections (`SupabaseStore`).
+            cache_mb, prefix, most_ranked, max_connections (`RedisStore`); key, token, max_connections (`SupabaseStore`). With
+            hot, the url of a Redis (or a store) in front of it, also hot_seconds, retry_seconds, trust_seconds and queue, see
+            `TieredStore`.
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong; on entering the block, when the file's folder does not exist,
@@ -45,6 +52,18 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
     """
     place = parse(url)
     check_options(options, OPTIONS[place.scheme], "open_store")
+    tier = {name: value for name, value in options.items() if name in _TIER}
+    store = _store(place, embed, {name: value for name, value in options.items() if name not in _TIER}, create=create)
+    if not tier:
+        return store
+    if "hot" not in tier:
+        raise ConfigurationError(
+            f"{', '.join(sorted(tier))} belong to a tier: name its hot store too, hot='redis://...'"
+        )
+    return _tiered(tier.pop("hot"), store, tier, options.get("user"))
+
+
+def _store(place: Place, embed: Embedder | None, options: dict[str, Any], *, create: bool = True) -> Opening[BaseStore]:
     if place.scheme == "postgresql":
         with extra("Postgres", "postgres"):
             from graph_memory.stores.postgres import PostgresStore
@@ -60,3 +79,15 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
     from graph_memory.stores.sqlite import SqliteStore
 
     return SqliteStore(place.path, embed=embed, create=create, **options)
+
+
+def _tiered(hot: Any, durable: Any, options: dict[str, Any], user: str | None) -> Opening[BaseStore]:
+    from graph_memory.stores.tiered import TieredStore
+
+    if isinstance(hot, str):
+        place = parse(hot)
+        own = {"prefix": "graph_memory_hot"} if place.scheme == "redis" else {}
+        hot = _store(place, None, {"timeout_seconds": _HOT_TIMEOUT, **own})
+    if user is not None:
+        options["gate"] = (*user_prefix(user), "tier")
+    return TieredStore(hot, durable, **options)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from langgraph.store.memory import InMemoryStore
 
 from graph_memory.stores import open_store
+from graph_memory.stores.redis import RedisStore
+from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores.tiered import TieredStore
 from graph_memory.testing.stores import CHECKS, MODES, Calls, Check, Embed, Factory, Mode, capabilities, run_check
+from tests.redis_servers import Running
 from tests.supabase_projects import Project
 
 DIFFERENT_IN_MEMORY = {
@@ -55,6 +60,32 @@ def test_postgres(check: Check, mode: Mode, postgres_url: str) -> None:
 def test_supabase(check: Check, mode: Mode, supabase: Project) -> None:
     """Our store, on Supabase, behaves as memories rely on."""
     run_check(check, lambda embed: supabase.opened(open_store, embed=embed), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_tiered(check: Check, mode: Mode) -> None:
+    """A tier of two of our stores behaves as its durable one."""
+    run_check(check, lambda embed: TieredStore(SqliteStore(None), SqliteStore(None, embed=embed)), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_tiered_over_servers(check: Check, mode: Mode, postgres_url: str, redis_server: Running) -> None:
+    """Redis in front of Postgres."""
+    run_check(check, lambda embed: open_store(postgres_url, embed=embed, hot=_fresh(redis_server)), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_tiered_with_a_queue(check: Check, mode: Mode, tmp_path: Path) -> None:
+    """A queue changes nothing while the durable store answers; and what is hot may be in a store that takes no claims."""
+    queue = str(tmp_path / "queue.db")
+    run_check(check, lambda embed: open_store("sqlite://", embed=embed, hot=InMemoryStore(), queue=queue), mode)
+
+
+def _fresh(server: Running) -> RedisStore:
+    return RedisStore(server.url, prefix=uuid4().hex)
 
 
 def _in_memory_store(embed: Embed | None) -> AbstractContextManager[InMemoryStore]:

@@ -17,6 +17,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import open_store
 from graph_memory.graph.lineage import Lineage
+from graph_memory.stores.redis import RedisStore
 from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_checks import USER
@@ -30,6 +31,11 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "RedisStore": lambda request: open_store(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
     "RedisStore on a cluster": lambda request: open_store(
         request.getfixturevalue("redis_cluster")[0].url, prefix=uuid4().hex
+    ),
+    "TieredStore": lambda request: open_store(
+        request.getfixturevalue("postgres_url"),
+        user=USER,
+        hot=RedisStore(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
     ),
     "SupabaseStore": lambda request: _supabase(request.getfixturevalue("supabase")),
 }

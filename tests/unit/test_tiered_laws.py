@@ -1,0 +1,31 @@
+"""No read of a tier is older than what was acknowledged, whatever fails, and in whatever order requests are answered."""
+
+from __future__ import annotations
+
+import logging
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from graph_memory.stores._tiered_slots import Slot, State
+from tests.tiers import Life
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Thousands of failures are meant to happen."""
+    caplog.set_level(logging.CRITICAL)
+
+
+@given(seed=st.integers(0, 1 << 32))
+def test_no_read_is_older_than_what_was_acknowledged(seed: int) -> None:
+    """Three processes; a hot store that is cut off, forgets or goes back; a durable one that is down at times."""
+    Life(seed).go_on(250)
+
+
+def test_without_eras_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The law can be broken."""
+    monkeypatch.setattr(Slot, "seen_in", lambda self, era, now: State.WRITING if self.living(now) else self.state)
+    with pytest.raises(AssertionError, match="read"):
+        any(Life(seed).go_on(250) for seed in range(300))
