@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from graph_memory.memories.working.memory import WorkingMemory as WorkingMemory
     from graph_memory.memories.working.state import together as together
     from graph_memory.opening import open_memory as open_memory
+    from graph_memory.sealing import new_key as new_key
     from graph_memory.settings import MemorySettings as MemorySettings
     from graph_memory.settings import load_workspaces as load_workspaces
     from graph_memory.stats import BudgetAlert as BudgetAlert
@@ -177,6 +178,7 @@ _HOMES = {
     "memories.working.memory": ["WorkingMemory"],
     "memories.working.state": ["together"],
     "opening": ["open_memory"],
+    "sealing": ["new_key"],
     "settings": ["MemorySettings", "load_workspaces"],
     "stats": ["BudgetAlert", "Stats"],
     "stores": ["open_store"],

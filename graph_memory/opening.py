@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graph_memory import checkpoints, stores
 from graph_memory.checkpoints import open_checkpointer
+from graph_memory.sealing import serializer
 from graph_memory.stores import open_store
 from graph_memory.urls import Opening, check_options, parse
 
@@ -39,7 +40,8 @@ def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True,
         url: as in `open_store`.
         embed: as in `open_store`.
         create: whether to make a SQLite file that is not there; without, a mistyped url is an error instead of an empty memory.
-        options: those of `open_store` and of `open_checkpointer`.
+        options: those of `open_store` and of `open_checkpointer`. `encrypt` encrypts checkpoints too, unless a `serde` is given.
+            With `hot` the checkpointer is that of the durable store.
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong.
@@ -49,6 +51,8 @@ def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True,
     scheme = parse(url).scheme
     for_store, for_checkpointer = stores.OPTIONS[scheme], checkpoints.OPTIONS[scheme]
     check_options(options, for_store | for_checkpointer, "open_memory")
+    if options.get("encrypt") is not None and "serde" in for_checkpointer and "serde" not in options:
+        options["serde"] = serializer(options["encrypt"])
     return _Memories(
         open_store(url, embed=embed, create=create, **{k: v for k, v in options.items() if k in for_store}),
         open_checkpointer(url, create=create, **{k: v for k, v in options.items() if k in for_checkpointer}),

@@ -9,6 +9,8 @@ from graph_memory.namespaces import user_prefix
 from graph_memory.urls import Opening, Place, check_options, extra, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from langgraph.store.base import BaseStore
 
     from graph_memory.stores._embedding import Embedder
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["OPTIONS", "open_store"]
 
 _TIER = frozenset({"hot", "hot_seconds", "retry_seconds", "trust_seconds", "queue"})
-_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"}) | _TIER
+_SEAL = frozenset({"encrypt", "clear", "reads_plain"})
+_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"}) | _TIER | _SEAL
 OPTIONS = {
     "sqlite": _COMMON | {"cache_mb", "clock"},
     "postgresql": _COMMON | {"user", "pool_size"},
@@ -41,7 +44,7 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
         options: dims, fields, ttl, timeout_seconds, weights; cache_mb, clock (`SqliteStore`); user, pool_size (`PostgresStore`);
             cache_mb, prefix, most_ranked, max_connections (`RedisStore`); key, token, max_connections (`SupabaseStore`). With
             hot, the url of a Redis (or a store) in front of it, also hot_seconds, retry_seconds, trust_seconds and queue, see
-            `TieredStore`.
+            `TieredStore`. With encrypt, a key or several, values are encrypted; also clear and reads_plain, see `EncryptedStore`.
 
     Raises:
         ConfigurationError: the url, `embed` or an option is wrong; on entering the block, when the file's folder does not exist,
@@ -52,15 +55,11 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
     """
     place = parse(url)
     check_options(options, OPTIONS[place.scheme], "open_store")
-    tier = {name: value for name, value in options.items() if name in _TIER}
-    store = _store(place, embed, {name: value for name, value in options.items() if name not in _TIER}, create=create)
-    if not tier:
-        return store
-    if "hot" not in tier:
-        raise ConfigurationError(
-            f"{', '.join(sorted(tier))} belong to a tier: name its hot store too, hot='redis://...'"
-        )
-    return _tiered(tier.pop("hot"), store, tier, options.get("user"))
+    tier, seal = ({name: options.pop(name) for name in some & options.keys()} for some in (_TIER, _SEAL))
+    store = _store(place, embed, options, create=create)
+    if tier:
+        store = _tiered(store, tier, options.get("user"))
+    return _encrypted(store, seal, options.get("fields")) if seal else store
 
 
 def _store(place: Place, embed: Embedder | None, options: dict[str, Any], *, create: bool = True) -> Opening[BaseStore]:
@@ -81,9 +80,14 @@ def _store(place: Place, embed: Embedder | None, options: dict[str, Any], *, cre
     return SqliteStore(place.path, embed=embed, create=create, **options)
 
 
-def _tiered(hot: Any, durable: Any, options: dict[str, Any], user: str | None) -> Opening[BaseStore]:
+def _tiered(durable: Any, options: dict[str, Any], user: str | None) -> Opening[BaseStore]:
     from graph_memory.stores.tiered import TieredStore
 
+    if "hot" not in options:
+        raise ConfigurationError(
+            f"{', '.join(sorted(options))} belong to a tier: name its hot store too, hot='redis://...'"
+        )
+    hot = options.pop("hot")
     if isinstance(hot, str):
         place = parse(hot)
         own = {"prefix": "graph_memory_hot"} if place.scheme == "redis" else {}
@@ -91,3 +95,11 @@ def _tiered(hot: Any, durable: Any, options: dict[str, Any], user: str | None) -
     if user is not None:
         options["gate"] = (*user_prefix(user), "tier")
     return TieredStore(hot, durable, **options)
+
+
+def _encrypted(store: Any, options: dict[str, Any], fields: Sequence[str] | None) -> Opening[BaseStore]:
+    from graph_memory.stores.encrypted import EncryptedStore
+
+    if options.get("encrypt") is None:
+        raise ConfigurationError(f"{', '.join(sorted(options))} belong to encryption: give a key too, encrypt=...")
+    return EncryptedStore(store, options.pop("encrypt"), fields=fields, **options)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from langgraph.store.base import BaseStore, GetOp
 
-from graph_memory.errors import ConfigurationError, ConflictError
+from graph_memory.errors import ConflictError
 from graph_memory.stores._tiered_requests import Call, Durable, Hot, HotError, PutIfAbsent, Request, Steps
-from graph_memory.stores.claims import ClaimOp, is_held_by_another, takes_claims
+from graph_memory.stores.claims import ClaimOp, is_held_by_another, takes_claims, with_put_if_absent
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Sides:
         if isinstance(request, Hot):
             return self._hot(request.ops)
         if isinstance(request, PutIfAbsent):
-            return _capable(self.durable).put_if_absent(**request.arguments)
+            return with_put_if_absent(self.durable).put_if_absent(**request.arguments)
         return request.function() if isinstance(request, Call) else time.sleep(request.seconds)
 
     async def _aanswer(self, request: Request) -> Any:
@@ -76,7 +76,7 @@ class Sides:
         if isinstance(request, Hot):
             return await self._ahot(request.ops)
         if isinstance(request, PutIfAbsent):
-            return await _capable(self.durable).aput_if_absent(**request.arguments)
+            return await with_put_if_absent(self.durable).aput_if_absent(**request.arguments)
         if isinstance(request, Call):
             return await asyncio.to_thread(request.function)
         return await asyncio.sleep(request.seconds)
@@ -110,9 +110,3 @@ class Sides:
                 if is_held_by_another(getattr(item, "value", None), claim):
                     raise ConflictError("the slot was changed")
             return self.hot.batch([op for op in ops if not isinstance(op, ClaimOp)])
-
-
-def _capable(store: BaseStore) -> Any:
-    if not hasattr(store, "put_if_absent"):
-        raise ConfigurationError("the durable store has no put_if_absent: use one of this package's stores")
-    return store

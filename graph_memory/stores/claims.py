@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from graph_memory.errors import ConfigurationError
+
 HOLDER = "operation"
 """Key of a slot's value that says who holds it."""
 
@@ -29,6 +31,17 @@ class ClaimOp(NamedTuple):
 def takes_claims(store: Any) -> bool:
     """Whether the store carries out `ClaimOp`."""
     return bool(getattr(store, "takes_claims", False))
+
+
+def with_put_if_absent(store: Any) -> Any:
+    """The store, if it has `put_if_absent`.
+
+    Raises:
+        ConfigurationError: it has not.
+    """
+    if not hasattr(store, "put_if_absent"):
+        raise ConfigurationError(f"{type(store).__name__} has no put_if_absent: keep memory in a store of this package")
+    return store
 
 
 def is_held_by_another(there: Mapping[str, Any] | None, claim: ClaimOp) -> bool:

@@ -36,7 +36,7 @@ async def a_search_without_query_returns_all_under_the_prefix(calls: Calls) -> N
     assert len(await calls.search(())) == 6
 
 
-@check()
+@check(needs=["filter"])
 async def pages_cover_everything_once(calls: Calls) -> None:
     await _fill(calls, **{f"k{n:02}": {"n": n} for n in range(25)})
     pages = [await calls.keys(PLACE, limit=10, offset=offset) for offset in (0, 10, 20, 30)]
@@ -53,7 +53,7 @@ async def a_blank_query_is_no_query(calls: Calls) -> None:
     assert sorted(await calls.keys(PLACE, "")) == ["a", "b"]
 
 
-@check()
+@check(needs=["filter"])
 async def filters_compare_by_equality(calls: Calls) -> None:
     await _fill(calls, one={"v": 1}, two={"v": 2}, text={"v": "1"}, null={"v": None}, none={}, list={"v": [1, 2]})
     assert await _matching(calls, 1) == ["one"]
@@ -64,7 +64,7 @@ async def filters_compare_by_equality(calls: Calls) -> None:
     assert await _matching(calls, "' OR 1=1 --") == []
 
 
-@check()
+@check(needs=["filter"])
 async def a_missing_key_counts_as_null(calls: Calls) -> None:
     await _fill(calls, one={"v": 1}, null={"v": None}, none={})
     assert await _matching(calls, None) == ["none", "null"]
@@ -72,14 +72,14 @@ async def a_missing_key_counts_as_null(calls: Calls) -> None:
     assert await _matching(calls, {"$ne": None}) == ["one"]
 
 
-@check()
+@check(needs=["filter"])
 async def true_is_not_one(calls: Calls) -> None:
     await _fill(calls, yes={"v": True}, one={"v": 1}, no={"v": False}, zero={"v": 0})
     assert await _matching(calls, True) == ["yes"]
     assert await _matching(calls, 0) == ["zero"]
 
 
-@check()
+@check(needs=["filter"])
 async def numbers_are_compared_as_numbers(calls: Calls) -> None:
     await _fill(calls, **{f"n{n}": {"v": n} for n in (-5, 9, 10, 100)}, half={"v": 9.5})
     assert await _matching(calls, {"$gt": 9}) == ["half", "n10", "n100"]
@@ -88,13 +88,13 @@ async def numbers_are_compared_as_numbers(calls: Calls) -> None:
     assert await _matching(calls, {"$gt": 9, "$ne": 100}) == ["half", "n10"]
 
 
-@check()
+@check(needs=["filter"])
 async def text_is_compared_as_text(calls: Calls) -> None:
     await _fill(calls, a={"v": "2024-01-05"}, b={"v": "2024-02-01"}, c={"v": "2025-01-01"})
     assert await _matching(calls, {"$gte": "2024-02", "$lt": "2025"}) == ["b"]
 
 
-@check()
+@check(needs=["filter"])
 async def mixed_types_do_not_match_and_do_not_fail(calls: Calls) -> None:
     await _fill(
         calls,
@@ -110,20 +110,20 @@ async def mixed_types_do_not_match_and_do_not_fail(calls: Calls) -> None:
     assert await _matching(calls, {"$lt": "b"}) == ["text"]
 
 
-@check()
+@check(needs=["filter"])
 async def several_keys_must_all_match(calls: Calls) -> None:
     await _fill(calls, a={"v": 1, "w": "x"}, b={"v": 1, "w": "y"}, c={"v": 2, "w": "x"})
     assert await calls.keys(PLACE, filter={"v": 1, "w": "x"}) == ["a"]
 
 
-@check()
+@check(needs=["filter"])
 async def a_nested_filter_reaches_into_values(calls: Calls) -> None:
     await _fill(calls, a={"v": {"x": {"y": 1}, "z": 1}}, b={"v": {"x": {"y": 2}}}, c={"v": 1}, d={})
     assert await _matching(calls, {"x": {"y": 1}}) == ["a"]
     assert await _matching(calls, {"x": {"y": {"$gte": 1}}}) == ["a", "b"]
 
 
-@check()
+@check(needs=["filter"])
 async def a_dotted_key_reaches_into_values(calls: Calls) -> None:
     await _fill(calls, a={"v": {"x": 1}}, b={"v": {"x": 2}}, c={"v": 1})
     assert await _matching(calls, 1, "v.x") == ["a"]
@@ -154,7 +154,7 @@ async def the_same_text_twice_in_a_batch_is_embedded_once(calls: Calls) -> None:
     assert sorted(await calls.keys(PLACE, "feline", limit=2)) == ["a", "b"]
 
 
-@check(needs=["meaning"], embeds=True)
+@check(needs=["filter", "meaning"], embeds=True)
 async def an_unchanged_text_is_not_embedded_again(calls: Calls) -> None:
     await _texts(calls, a="a cat")
     calls.embedded.clear()
@@ -191,7 +191,7 @@ async def an_item_is_found_by_the_paths_that_its_put_names(calls: Calls) -> None
     assert len(await calls.keys(PLACE, "vehicle")) == 3
 
 
-@check(needs=["meaning"], embeds=True)
+@check(needs=["filter", "meaning"], embeds=True)
 async def a_ranked_search_obeys_the_filter_and_the_page(calls: Calls) -> None:
     await _fill(calls, **{f"k{n}": {"text": f"cat {n}", "n": n} for n in range(40)})
     whole = await calls.keys(PLACE, "feline", limit=40)

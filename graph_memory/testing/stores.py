@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
-from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.base import BaseStore, PutOp, SearchOp
 
 from graph_memory.testing import _item_checks, _search_checks, _time_checks
 from graph_memory.testing._calls import Calls, Check, Mode, Unsupported, embed_concepts
@@ -69,13 +69,15 @@ def run_check(check: Check, factory: Factory, mode: Mode) -> None:
 
 
 async def capabilities(calls: Calls) -> frozenset[str]:
-    """What a store can do beyond the minimum, found by trying: "ttl", "words", "meaning", "put_if_absent"."""
+    """What a store can do beyond the minimum, found by trying: "ttl", "filter", "words", "meaning", "put_if_absent"."""
     found = {"ttl"} if calls.store.supports_ttl else set()
     found |= {"put_if_absent"} if hasattr(calls.store, "put_if_absent") else set()
     place = ("capabilities",)
     await calls.batch(PutOp(place, "a", {"text": "the kitten sleeps"}), PutOp(place, "b", {"text": "the cat dreams"}))
-    found |= {"meaning"} if any(hit.score for hit in await calls.search(place, "feline")) else set()
-    scores = {hit.key: hit.score or 0.0 for hit in await calls.search(place, "sleeps")}
+    found |= set() if await calls.refused(SearchOp(place, filter={"any": 1})) else {"filter"}
+    is_searched = not await calls.refused(SearchOp(place, query="feline"))
+    found |= {"meaning"} if is_searched and any(hit.score for hit in await calls.search(place, "feline")) else set()
+    scores = {hit.key: hit.score or 0.0 for hit in await calls.search(place, "sleeps")} if is_searched else {}
     found |= (
         {"words"} if scores.get("a", 0.0) > scores.get("b", 0.0) + 1e-6 else set()
     )  # both mean the same to the embedder

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from langgraph.store.memory import InMemoryStore
 
+from graph_memory.sealing import new_key
 from graph_memory.stores import open_store
 from graph_memory.stores.redis import RedisStore
 from graph_memory.stores.sqlite import SqliteStore
@@ -84,6 +85,18 @@ def test_tiered_with_a_queue(check: Check, mode: Mode, tmp_path: Path) -> None:
     run_check(check, lambda embed: open_store("sqlite://", embed=embed, hot=InMemoryStore(), queue=queue), mode)
 
 
+IN_THE_CLEAR = ["text", "other", "parts", "seen", "n", "v", "w", "any"]
+"""What the checks search and filter by."""
+
+
+@pytest.mark.parametrize("clear", [[], IN_THE_CLEAR], ids=["all sealed", "some in the clear"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_encrypted(check: Check, mode: Mode, clear: list[str]) -> None:
+    """An encrypted store does all that a store does; by what is sealed it neither filters nor searches, and says so."""
+    run_check(check, lambda embed: open_store("sqlite://", embed=embed, encrypt=new_key(), clear=clear), mode)
+
+
 def _fresh(server: Running) -> RedisStore:
     return RedisStore(server.url, prefix=uuid4().hex)
 
@@ -107,12 +120,14 @@ def test_what_a_store_can_do_is_found_out(mode: Mode) -> None:
     ours = "sqlite://"
     assert _capabilities(lambda embed: open_store(ours, embed=embed), mode) == {
         "ttl",
+        "filter",
         "put_if_absent",
         "words",
         "meaning",
     }
-    assert _capabilities(lambda embed: open_store(ours), mode) == {"ttl", "put_if_absent", "words"}
-    assert _capabilities(_in_memory_store, mode) == {"meaning"}
+    assert _capabilities(lambda embed: open_store(ours), mode) == {"ttl", "filter", "put_if_absent", "words"}
+    assert _capabilities(lambda embed: open_store(ours, encrypt=new_key()), mode) == {"ttl", "put_if_absent"}
+    assert _capabilities(_in_memory_store, mode) == {"filter", "meaning"}
 
 
 def _capabilities(factory: Factory, mode: Mode) -> frozenset[str]:

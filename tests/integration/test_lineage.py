@@ -17,6 +17,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import open_store
 from graph_memory.graph.lineage import Lineage
+from graph_memory.sealing import new_key
 from graph_memory.stores.redis import RedisStore
 from tests.fakes import MODES
 from tests.lineage import Life
@@ -32,6 +33,7 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "RedisStore on a cluster": lambda request: open_store(
         request.getfixturevalue("redis_cluster")[0].url, prefix=uuid4().hex
     ),
+    "EncryptedStore": lambda request: open_store("sqlite://", encrypt=new_key(), clear=["search", "speaker"]),
     "TieredStore": lambda request: open_store(
         request.getfixturevalue("postgres_url"),
         user=USER,
