@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.namespaces import user_prefix
+from graph_memory.namespaces import escape, user_prefix
 from graph_memory.urls import Opening, Place, check_options, extra, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langgraph.store.base import BaseStore
 
@@ -58,7 +58,7 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
     tier, seal = ({name: options.pop(name) for name in some & options.keys()} for some in (_TIER, _SEAL))
     store = _store(place, embed, options, create=create)
     if tier:
-        store = _tiered(store, tier, options.get("user"))
+        store = _tiered(store, tier, options)
     return _encrypted(store, seal, options.get("fields")) if seal else store
 
 
@@ -80,21 +80,31 @@ def _store(place: Place, embed: Embedder | None, options: dict[str, Any], *, cre
     return SqliteStore(place.path, embed=embed, create=create, **options)
 
 
-def _tiered(durable: Any, options: dict[str, Any], user: str | None) -> Opening[BaseStore]:
+def _tiered(durable: Any, tier: dict[str, Any], options: Mapping[str, Any]) -> Opening[BaseStore]:
+    """The hot store knows no users: whoever's rights the durable one checks has copies of their own, or none."""
     from graph_memory.stores.tiered import TieredStore
 
-    if "hot" not in options:
+    if "hot" not in tier:
         raise ConfigurationError(
-            f"{', '.join(sorted(options))} belong to a tier: name its hot store too, hot='redis://...'"
+            f"{', '.join(sorted(tier))} belong to a tier: name its hot store too, hot='redis://...'"
         )
-    hot = options.pop("hot")
-    if isinstance(hot, str):
-        place = parse(hot)
-        own = {"prefix": "graph_memory_hot"} if place.scheme == "redis" else {}
-        hot = _store(place, None, {"timeout_seconds": _HOT_TIMEOUT, **own})
+    hot, user = tier.pop("hot"), options.get("user")
+    if options.get("token") is not None or (user is not None and not _is_redis(hot)):
+        raise ConfigurationError(
+            "copies in a hot store would be readable past the rights that the durable one checks: with user=, name a Redis by "
+            "its url, which keeps each user's apart; with token=, use no hot store"
+        )
     if user is not None:
-        options["gate"] = (*user_prefix(user), "tier")
-    return TieredStore(hot, durable, **options)
+        tier["gate"] = (*user_prefix(user), "tier")
+    if isinstance(hot, str):
+        own = {} if user is None else {"prefix": f"graph_memory_hot:{escape(user)}"}
+        shared = {"prefix": "graph_memory_hot"} if _is_redis(hot) else {}
+        hot = _store(parse(hot), None, {"timeout_seconds": _HOT_TIMEOUT, **shared, **own})
+    return TieredStore(hot, durable, **tier)
+
+
+def _is_redis(hot: Any) -> bool:
+    return isinstance(hot, str) and parse(hot).scheme == "redis"
 
 
 def _encrypted(store: Any, options: dict[str, Any], fields: Sequence[str] | None) -> Opening[BaseStore]:

@@ -66,7 +66,8 @@ class TieredStore(Block, BaseStore):
         hot: holds copies, and nothing else: give it a place of its own (for Redis a `prefix`), and give a Redis so much memory
             that it need not evict. A store that takes no claims, as those of other packages, may be shared by threads, not by
             processes.
-        durable: where memory is.
+        durable: where memory is. If it checks whose memory is asked for (row-level security), the hot store must hold copies of
+            that one user only, since it checks nothing.
         hot_seconds: how long a copy lasts at most.
         retry_seconds: how often a store that failed is tried again.
         trust_seconds: how long to rely on what is known of the gate. One get per process in this time goes to the durable

@@ -20,7 +20,7 @@ import pytest
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import open_store
+from graph_memory import new_key, open_store
 from graph_memory.context.fusion import FusionWeights
 from graph_memory.errors import GraphMemoryError
 from graph_memory.stores._plan import plan
@@ -47,9 +47,9 @@ def redis(url: str) -> AbstractContextManager[Open]:
     return shared(open_store(url, prefix=uuid4().hex))
 
 
-def as_role(url: str) -> Open:
+def as_role(url: str, **options: Any) -> Open:
     """A Postgres store for each user."""
-    return lambda user: open_store(url, **({} if user is None else {"user": user}))
+    return lambda user: open_store(url, **({} if user is None else {"user": user, **options}))
 
 
 def signed_in(project: Project) -> Open:
@@ -64,6 +64,7 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Open]
     "SqliteStore": lambda request: shared(open_store("sqlite://")),
     "RedisStore": lambda request: redis(request.getfixturevalue("redis_server").url),
     "RedisStore on a cluster": lambda request: redis(request.getfixturevalue("redis_cluster")[0].url),
+    "EncryptedStore": lambda request: shared(open_store("sqlite://", encrypt=new_key(), clear=["search", "speaker"])),
     "PostgresStore without users": lambda request: shared(open_store(request.getfixturevalue("postgres_url"))),
 }
 COLUMNS = {
@@ -78,6 +79,9 @@ COLUMNS = {
 }
 GUARDED: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Open]]] = {
     "PostgresStore": lambda request: nullcontext(as_role(request.getfixturevalue("postgres_url"))),
+    "TieredStore": lambda request: nullcontext(
+        as_role(request.getfixturevalue("postgres_url"), hot=f"{request.getfixturevalue('redis_server').url}/2")
+    ),
     "SupabaseStore": lambda request: nullcontext(signed_in(request.getfixturevalue("supabase"))),
 }
 """Stores that are opened for a user, and hold to that whatever the application asks."""

@@ -18,12 +18,20 @@ from langgraph.store.memory import InMemoryStore
 from graph_memory import open_store
 from graph_memory.graph.lineage import Lineage
 from graph_memory.sealing import new_key
-from graph_memory.stores.redis import RedisStore
 from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_checks import USER
 from tests.lineage_graphs import MAIN, SHAPES, Shape
+from tests.redis_servers import Running
 from tests.supabase_projects import Project
+
+
+def emptied(server: Running) -> str:
+    """The url of a Redis without copies of what an earlier test had in its database."""
+    with server.client() as client:
+        client.flushall()
+    return f"{server.url}/1"
+
 
 STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseStore]]] = {
     "InMemoryStore": lambda request: nullcontext(InMemoryStore()),
@@ -37,7 +45,7 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "TieredStore": lambda request: open_store(
         request.getfixturevalue("postgres_url"),
         user=USER,
-        hot=RedisStore(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
+        hot=emptied(request.getfixturevalue("redis_server")),
     ),
     "SupabaseStore": lambda request: _supabase(request.getfixturevalue("supabase")),
 }

@@ -235,3 +235,10 @@ def test_options_of_a_tier_need_a_hot_store() -> None:
     store = SqliteStore(None)
     with pytest.raises(ConfigurationError, match="two different stores"):
         TieredStore(store, store)
+
+
+def test_copies_are_not_read_past_the_rights_of_a_user() -> None:
+    """A hot store checks nobody, so each user's copies are apart; where that cannot be, there are none."""
+    for options in ({"user": "ada", "hot": SqliteStore(None)}, {"user": "ada", "hot": "sqlite://"}):
+        with pytest.raises(ConfigurationError, match="readable past the rights"):
+            open_store("postgresql://u@localhost/d", **options)
