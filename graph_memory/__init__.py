@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from graph_memory.graph.queues import pending as pending
     from graph_memory.graph.queues import requeue as requeue
     from graph_memory.graph.state import MemoryState as MemoryState
+    from graph_memory.graph.tools import memory_tools as memory_tools
     from graph_memory.graph.worker import Worker as Worker
     from graph_memory.graph.worker import WorkerOptions as WorkerOptions
     from graph_memory.health import acheck_health as acheck_health
@@ -137,6 +138,7 @@ _HOMES = {
     "graph.orchestrator": ["orchestrator"],
     "graph.queues": ["dead_letters", "pending", "requeue"],
     "graph.state": ["MemoryState"],
+    "graph.tools": ["memory_tools"],
     "graph.worker": ["Worker", "WorkerOptions"],
     "health": ["acheck_health", "check_health"],
     "lifecycle": [

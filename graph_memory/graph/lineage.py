@@ -109,7 +109,9 @@ class Lineage:
         return version is None or origin.get("memory") not in version[2] or [branch, origin["commit"]] == version[:2]
 
 
-def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig) -> Lineage | None:
+def lineage_of(
+    channel: Mapping[str, Any], scope: Scope, messages: Any, config: RunnableConfig, *, is_threads: bool = False
+) -> Lineage | None:
     """The lineage of a run; None without a checkpointer, because then there are no forks and nothing brings heads back.
 
     A subgraph has none before a root is in its state, which lasts only if its parent has the `memory` channel too. Where no
@@ -121,6 +123,7 @@ def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: 
         scope: names the thread.
         messages: the thread's; the first human one tells a thread from a later one of the same id, until a root is in the state.
         config: the run's.
+        is_threads: whether the channel and the messages are known to be the thread's, though the node may have been sent.
     """
     kept: Mapping[str, Any] = channel.get(LINEAGE) or {}
     if "root" in kept:
@@ -130,7 +133,7 @@ def lineage_of(channel: Mapping[str, Any], scope: Scope, messages: Any, config: 
         places = {(line, message): place for line, found in edited.items() for message, place in found.items()}
         return Lineage(kept["root"], heads, asides, places)
     is_inner = "|" in str((config.get("configurable") or {}).get("checkpoint_ns") or "")
-    if not has_checkpointer(config) or is_inner or was_sent(config):
+    if not has_checkpointer(config) or is_inner or (was_sent(config) and not is_threads):
         return None
     return Lineage(root_of(scope, messages))
 
@@ -149,6 +152,15 @@ def was_sent(config: RunnableConfig) -> bool:
 def line_of(node: str, scope: Scope) -> str:
     """The line of an LLM node's writing for one owner: a thread that is gone on with under another user has two."""
     return f"{node}~{_digest(owner(scope), scope.agent or '', size=3)}"
+
+
+def tools_line(config: RunnableConfig, scope: Scope) -> str:
+    """The line of a tools node's writing for one owner; each place in the graph has its own, as two may write at once.
+
+    Its ending is none of an LLM node's: what they write is never the same (`Lineage.shares`).
+    """
+    places = "/".join(part.split(":")[0] for part in _places(config))
+    return f"@tools/{places}~{_digest('tools', owner(scope), scope.agent or '', size=3)}"
 
 
 def node_of(line: str) -> str:

@@ -7,16 +7,27 @@ names another user than the authenticated one is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.runtime import Runtime
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.types import Scope
 
 
-def scope_of(config: RunnableConfig, runtime: Runtime[Any] | None, agent: str | None = None) -> Scope:
+class Running(Protocol):
+    """What LangGraph's `Runtime` and its `ToolRuntime` both know of a run."""
+
+    @property
+    def context(self) -> Any:
+        """What the caller passed as context."""
+
+    @property
+    def server_info(self) -> Any:
+        """Who is signed in, on a server."""
+
+
+def scope_of(config: RunnableConfig, runtime: Running | None, agent: str | None = None) -> Scope:
     """The scope of a run.
 
     Raises:
@@ -35,7 +46,7 @@ def scope_of(config: RunnableConfig, runtime: Runtime[Any] | None, agent: str | 
     )
 
 
-def _authenticated(runtime: Runtime[Any] | None) -> str | None:
+def _authenticated(runtime: Running | None) -> str | None:
     server = runtime.server_info if runtime is not None else None
     return server.user.identity if server is not None and server.user is not None else None
 

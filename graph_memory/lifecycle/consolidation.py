@@ -18,6 +18,7 @@ from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules
 from graph_memory.lifecycle.writing import written
 from graph_memory.memories.accesses import Access, accesses_beside, accesses_in
 from graph_memory.memories.episodes.keeping import Keeper, episodes_beside
+from graph_memory.memories.facts import ended_of
 from graph_memory.memories.listing import listed
 from graph_memory.memories.ranked import forget_notes
 from graph_memory.memories.records import memos_in
@@ -107,13 +108,14 @@ def spaces_of(user_id: str, memory: str) -> Steps[list[Namespace]]:
 def _space(where: Namespace, items: list[Item], memory: VectorMemory) -> Steps[Space]:
     accesses = yield from accesses_in(where, memory.name)
     told = yield from listed(episodes_beside(where, memory.name))
+    ended = yield from ended_of(where)  # kept for forks; one that repeats it must not be merged into it
     return Space(
         where=where,
         memory=memory.name,
         memos=tuple(
             accesses.get(memo.id, Access()).known_to(memo)
             for item, memo in memos_in(items)
-            if item.namespace == where and item.key == memo.id
+            if item.namespace == where and item.key == memo.id and memo.id not in ended
         ),
         episodes=tuple(memo for _, memo in memos_in(told)),
         accesses=accesses,

@@ -13,6 +13,7 @@ from graph_memory.context.links import Marks, links_between, marked, name_marks,
 from graph_memory.context.notes import Note
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
+from graph_memory.memories.facts import ended_in
 from graph_memory.memories.key_value.replaced import is_on_a_shelf, without_replaced
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
 from graph_memory.memories.records import memos_in
@@ -132,6 +133,8 @@ def _listing(
             and carries(item, filter)
             and (wanted is None or memo.kind in wanted)
         ]
+        ended = {key for _, key in (yield from ended_in(items))}
+        listed = [one for one in listed if one.memo.id not in ended]
         found += yield from without_replaced(scope, listed, now)
         offset += page
         if len(items) < page:
@@ -140,11 +143,16 @@ def _listing(
 
 
 def _holding(scope: Scope, noted: list[tuple[Item, Note]], now: datetime) -> Steps[list[tuple[Item, Note]]]:
-    """Without values of key-value memory that hold no longer: before the ranking, so that they take nobody's place."""
+    """Without values that hold no longer and facts that are over: before the ranking, so that they take nobody's place."""
     values = memos_in(item for item, _ in noted if is_on_a_shelf(item))
     holding = yield from without_replaced(scope, [Found(memo, 0.0, {}) for _, memo in values], now)
     gone = {memo.id for _, memo in values} - {one.memo.id for one in holding}
-    return [(item, note) for item, note in noted if item.key not in gone or not is_on_a_shelf(item)]
+    ended = yield from ended_in(item for item, _ in noted)
+    return [
+        (item, note)
+        for item, note in noted
+        if (item.key not in gone or not is_on_a_shelf(item)) and (item.namespace, item.key) not in ended
+    ]
 
 
 def _listed(items: Iterable[Item], known: set[str], filter: Mapping[str, Any] | None) -> list[Found]:

@@ -59,6 +59,12 @@ def message_of(item: Item) -> str:
     return source if isinstance(source, str) else ""
 
 
+def kind_of(item: Item) -> str:
+    """The kind of the memo that an item is; "" when it has none."""
+    found = _found(item, "kind")
+    return found if isinstance(found, str) else ""
+
+
 def without_follower(value: Mapping[str, Any], sees: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     """The memo as a line knows it that does not see its follower: with its own follower, or none."""
     entries = [_entry(value), *value.get(OTHERS, ())]

@@ -1,6 +1,7 @@
 """The ranked search of vector memory: candidates from the store, then every signal of `context/ranking.py`.
 
-Three round trips: who takes part (names are taken out of the question), the candidates, and the memos beside the best of them.
+Three round trips: who takes part (names are taken out of the question), the candidates, and the memos beside the best of them;
+and a fourth where there are facts among them, of which some may be over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from graph_memory.context.notes import Note, note_of
 from graph_memory.context.question import Corpus, Question, read_question
 from graph_memory.context.ranking import Candidates, RankingWeights, rank
+from graph_memory.memories.facts import ended_in
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.searching import QUERY_CHARACTERS, Found, carries
 from graph_memory.namespaces import namespace
@@ -92,10 +94,11 @@ def ranked_search(
     answers = yield StoreOps([*(GetOp(where, key, refresh_ttl=False) for key in keys), *newest])
     found |= _noted(item for item in answers[: len(keys)] if item is not None)
     found = _noted(item for items in answers[len(keys) :] for item in items) | found
+    ended = yield from ended_in(item for item, _ in found.values())
     noted = [
         (item, note)
         for item, note in found.values()
-        if item.namespace == where and (not filter or carries(item, filter))
+        if item.namespace == where and (where, item.key) not in ended and (not filter or carries(item, filter))
     ]
     statistics = getattr(results[0], "statistics", None)
     corpus = corpus_of(corpus, statistics, asked, [note for _, note in noted])

@@ -107,7 +107,7 @@ class VectorMemory(Memory):
         if not query.text.strip():
             return self.section()
         wanted = {**(self.filter or {}), **(query.filter or {})}
-        found = yield from self._search(
+        found = yield from self.searching(
             query.scope,
             query.text,
             wanted,
@@ -171,7 +171,7 @@ class VectorMemory(Memory):
         Raises:
             StoreError: the store failed.
         """
-        return run(self._search(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
+        return run(self.searching(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
 
     async def asearch(
         self,
@@ -183,7 +183,7 @@ class VectorMemory(Memory):
         filter: Mapping[str, Any] | None = None,
     ) -> list[Found]:
         """`search`, awaiting the store."""
-        return await arun(self._search(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
+        return await arun(self.searching(scope, query, filter, limit, datetime.now(UTC).toordinal()), store=store)
 
     def keeper(self, scope: Scope, *, counter: TokenCounter | None = None) -> Keeper | None:
         """What writes this memory's episodes in a scope; None when it keeps none."""
@@ -196,7 +196,7 @@ class VectorMemory(Memory):
     def _spoken(self, turn: Turn) -> list[BaseMessage]:
         return [m for m in turn.untold().messages if is_spoken(m) and m.type in self.roles]
 
-    def _search(
+    def searching(
         self,
         scope: Scope,
         text: str,
@@ -206,6 +206,7 @@ class VectorMemory(Memory):
         *,
         fill: int = 0,
     ) -> Steps[list[Found]]:
+        """The body of `search` and `asearch`; `today` and `fill` are those of `ranked.ranked_search`."""
         pool, most = max(self.candidates, limit), max(limit, self.rerank if self.reranker is not None else 0)
         found = yield from ranked_search(
             scope,

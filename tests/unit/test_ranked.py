@@ -230,7 +230,7 @@ def test_the_reranker_has_the_last_word_about_the_best() -> None:
 
 def test_the_reranker_is_asked_by_a_request_and_may_fail() -> None:
     """Then the order stays as it was."""
-    steps = VectorMemory(reranker=lambda question, some: [0.0])._search(ADA, "apples", None, 5)
+    steps = VectorMemory(reranker=lambda question, some: [0.0]).searching(ADA, "apples", None, 5)
     next(steps)
     steps.send([None])
     steps.send([[item("a", "apples"), item("b", "some apples")]])

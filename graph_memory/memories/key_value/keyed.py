@@ -256,7 +256,7 @@ class KeyedValues(Memory):
         return await arun(self._history(scope, key, namespace), store=store)
 
     def _get(self, scope: Scope, key: str, default: Any, wanted: Any, space: str | None) -> Steps[Any]:
-        known = yield from self._shelf(scope, space).versions_of(checked_name(key, "key"))
+        known = yield from self.shelf(scope, space).versions_of(checked_name(key, "key"))
         if not known or not known[0].holds_at(self.clock()):
             return default
         return known[0].value if wanted is None else as_type(known[0].value, wanted)
@@ -272,29 +272,34 @@ class KeyedValues(Memory):
     ) -> Steps[None]:
         ttl = self.ttl_seconds if ttl_seconds is None else ttl_seconds
         check_ttl(ttl)
-        shelf, key = self._shelf(scope, space), checked_name(key, "key")
+        shelf, key = self.shelf(scope, space), checked_name(key, "key")
         yield from shelf.set(key, value, self.clock(), ttl, metadata or {})
 
     def _delete(self, scope: Scope, key: str, space: str | None) -> Steps[bool]:
-        return (yield from self._shelf(scope, space).delete(checked_name(key, "key"), self.clock()))
+        return (yield from self.shelf(scope, space).delete(checked_name(key, "key"), self.clock()))
 
     def _keys(self, scope: Scope, prefix: str, space: str | None) -> Steps[Sequence[str]]:
-        found = yield from self._shelf(scope, space).newest()
+        found = yield from self.shelf(scope, space).newest()
         now = self.clock()
         return sorted(v.key for v in found if v.key.startswith(prefix) and v.holds_at(now))
 
     def _items(self, scope: Scope, prefix: str, space: str | None) -> Steps[Mapping[str, Any]]:
-        found = yield from self._shelf(scope, space).newest()
+        found = yield from self.shelf(scope, space).newest()
         now = self.clock()
         return {
             v.key: v.value for v in sorted(found, key=lambda v: v.key) if v.key.startswith(prefix) and v.holds_at(now)
         }
 
     def _history(self, scope: Scope, key: str, space: str | None) -> Steps[Sequence[tuple[datetime, Any]]]:
-        known = yield from self._shelf(scope, space).versions_of(checked_name(key, "key"))
+        known = yield from self.shelf(scope, space).versions_of(checked_name(key, "key"))
         return [(version.moment, version.value) for version in known if version.memo is not None]
 
-    def _shelf(self, scope: Scope, space: str | None) -> Shelf:
+    def shelf(self, scope: Scope, space: str | None = None) -> Shelf:
+        """Where a namespace's values are kept; None is the memory's own.
+
+        Raises:
+            ConfigurationError: the scope names neither a user nor a thread, or the namespace's name makes no sense.
+        """
         name = self.namespace if space is None else checked_name(space, "namespace")
         where = shelf_place(scope, self.name, name)
         return Shelf(where, self.name, name, self.versions, self.compress_above_bytes, self.shown_characters)

@@ -66,7 +66,7 @@ class KeyValueMemory(KeyedValues):
         """The values that hold, as lines; those that share words with the question score higher."""
         found: list[Memo] = []
         for space in (self.namespace,) if self.shows is None else dict.fromkeys(self.shows):
-            found += holding((yield from self._shelf(query.scope, space).newest()), query.now)
+            found += holding((yield from self.shelf(query.scope, space).newest()), query.now)
         # Above the window the choice must not change with the question (law 8); there the newest values come first.
         is_steady = self.placement == "system"
         asked = set(terms(query.text)) if query.text.strip() and not is_steady else set()
@@ -79,7 +79,7 @@ class KeyValueMemory(KeyedValues):
         people = [message for message in turn.untold().messages if message.type == "human" and text_of(message).strip()]
         if not people or (self.model is None and self.extract is None):
             return None
-        shelf, puts = self._shelf(turn.scope, None), list[PutOp]()
+        shelf, puts = self.shelf(turn.scope, None), list[PutOp]()
         if self.model is not None:
             known = [memo.text for memo in holding((yield from shelf.newest()), turn.now)]
             pairs = yield from asked_preferences(self.model, self.prompt, turn.messages, known)

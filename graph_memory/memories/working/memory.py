@@ -18,6 +18,7 @@ from langgraph.store.base import PutOp
 from graph_memory.context.scoring import freshness
 from graph_memory.context.words import terms
 from graph_memory.errors import ConfigurationError, StoreError
+from graph_memory.memories.facts import KIND as FACT
 from graph_memory.memories.key_value.values import shown
 from graph_memory.memories.records import memo_id, stored
 from graph_memory.memories.working.items import (
@@ -163,7 +164,7 @@ class WorkingMemory(WorkingSharing):
         keys: Iterable[str] | None,
     ) -> Steps[Sequence[str]]:
         if self.shared:
-            pad = yield from self._reading(scope, space)
+            pad = yield from self.reading(scope, space)
         else:
             pad = self.pad(state, node=node, agent=agent).of([self._space(space)])
         wanted = None if keys is None else set(keys)
@@ -228,7 +229,7 @@ class WorkingMemory(WorkingSharing):
             text=f"{item.key}: {shown(item.value, _FACT_CHARACTERS)}",
             origin=origin,
             said_at=item.noted_at,
-            kind="fact",
+            kind=FACT,
             session=scope.thread_id or "",
             metadata={"key": item.key, "namespace": item.namespace},
             importance=item.importance,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.memories.working.items import Scratchpad, WorkingItem, WorkingStep
+from graph_memory.memories.working.items import Scratchpad, WorkingStep
 from graph_memory.memories.working.notes import WorkingNotes, placed_after, renewed, use_of
 from graph_memory.memories.working.shared import SharedPlace
 from graph_memory.steps import Steps, StoreOps, arun, run
@@ -28,11 +28,11 @@ class WorkingSharing(WorkingNotes):
             ConfigurationError: the memory is not shared: read it by `pad`.
             StoreError: the store failed.
         """
-        return run(self._reading(scope, namespace), store=store)
+        return run(self.reading(scope, namespace), store=store)
 
     async def aread(self, scope: Scope, *, store: BaseStore, namespace: str | None = None) -> Scratchpad:
         """`read`, awaiting the store."""
-        return await arun(self._reading(scope, namespace), store=store)
+        return await arun(self.reading(scope, namespace), store=store)
 
     def note(
         self,
@@ -51,8 +51,7 @@ class WorkingSharing(WorkingNotes):
             ConfigurationError: the value is not JSON, another argument makes no sense, or the memory is not shared.
             StoreError: the store failed.
         """
-        item = self._new_item(key, value, importance, ttl_seconds, namespace)
-        run(self._noting(scope, item), store=store)
+        run(self.noting(scope, key, value, importance, ttl_seconds, namespace), store=store)
 
     async def anote(
         self,
@@ -66,8 +65,7 @@ class WorkingSharing(WorkingNotes):
         namespace: str | None = None,
     ) -> None:
         """`note`, awaiting the store."""
-        item = self._new_item(key, value, importance, ttl_seconds, namespace)
-        await arun(self._noting(scope, item), store=store)
+        await arun(self.noting(scope, key, value, importance, ttl_seconds, namespace), store=store)
 
     def step(
         self,
@@ -128,17 +126,32 @@ class WorkingSharing(WorkingNotes):
             ConfigurationError: the memory is not shared.
             StoreError: the store failed.
         """
-        run(self._place(scope, namespace).delete(keys), store=store)
+        run(self.dropping(scope, keys, namespace), store=store)
 
     async def adrop(self, scope: Scope, keys: Iterable[str], *, store: BaseStore, namespace: str | None = None) -> None:
         """`drop`, awaiting the store."""
-        await arun(self._place(scope, namespace).delete(keys), store=store)
+        await arun(self.dropping(scope, keys, namespace), store=store)
 
-    def _reading(self, scope: Scope, namespace: str | None) -> Steps[Scratchpad]:
+    def reading(self, scope: Scope, namespace: str | None = None) -> Steps[Scratchpad]:
+        """The body of `read` and `aread`."""
         board = yield from self._place(scope, namespace).read(self._bounds, self.clock())
         return board.pad
 
-    def _noting(self, scope: Scope, item: WorkingItem) -> Steps[None]:
+    def dropping(self, scope: Scope, keys: Iterable[str], namespace: str | None = None) -> Steps[None]:
+        """The body of `drop` and `adrop`."""
+        yield from self._place(scope, namespace).delete(keys)
+
+    def noting(
+        self,
+        scope: Scope,
+        key: str,
+        value: Any,
+        importance: float = 0.5,
+        ttl_seconds: float | None = None,
+        namespace: str | None = None,
+    ) -> Steps[None]:
+        """The body of `note` and `anote`."""
+        item = self._new_item(key, value, importance, ttl_seconds, namespace)
         place = self._place(scope, item.namespace)
         board = yield from place.read(self._bounds, item.noted_at)
         item = renewed(item, board.pad.items)
