@@ -256,6 +256,14 @@ def worker(
 
 
 @app.command()
+def mcp(url: Server = URL, user: User = USER, embed: Embed = None) -> None:
+    """Serve a user's memory as tools over the Model Context Protocol, on stdin and stdout."""
+    from graph_memory.cli.mcp import mcp as run
+
+    run(Settings(url, user, embed=embed))
+
+
+@app.command()
 def outbox(
     memory: Memory = URL,
     dead: Annotated[bool, typer.Option("--dead", help="List what failed too often, with the reasons.")] = False,

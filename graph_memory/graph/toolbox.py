@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +11,24 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.tool_bodies import LONGEST_TEXT, MOST_LINES, Answer, Saved, look_up, note, read_notes
+from graph_memory.graph.tool_bodies import (
+    LONGEST_TEXT,
+    MOST_LINES,
+    Answer,
+    RefusedError,
+    Saved,
+    look_up,
+    note,
+    read_notes,
+)
 from graph_memory.memories.base import Memory
 from graph_memory.memories.entity import EntityMemory
 from graph_memory.memories.key_value.memory import KeyValueMemory
 from graph_memory.memories.vector import VectorMemory
 from graph_memory.memories.working.memory import WorkingMemory
 from graph_memory.steps import Steps
+
+logger = logging.getLogger("graph_memory")
 
 M = TypeVar("M", bound=Memory)
 Body = Callable[..., Steps[Answer]]
@@ -128,6 +140,14 @@ def mistake_in(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"])) or "the arguments"
     return f"{where}: {first['msg']}"
+
+
+def sentence_of(error: Exception, tool: Tool) -> str:
+    """What the model is told of a failure: what it can do about it, and nothing of what is inside."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    logger.warning("the tool %r failed: %s", tool.name, error, exc_info=error)
+    return "memory cannot be reached now: go on without it"
 
 
 def _of_saved(facts: VectorMemory | None, values: KeyValueMemory | None) -> list[Tool]:

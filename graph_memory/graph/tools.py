@@ -7,7 +7,6 @@ again writes the same records again, and a fork does not see them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,7 +33,7 @@ from graph_memory.graph.recalling import channel_of
 from graph_memory.graph.scope import scope_of
 from graph_memory.graph.state import MEMORY, merge_memory, next_version
 from graph_memory.graph.tool_bodies import Answer, Call, RefusedError
-from graph_memory.graph.toolbox import Tool, mistake_in, tools_of
+from graph_memory.graph.toolbox import Tool, mistake_in, sentence_of, tools_of
 from graph_memory.graph.view import LineageView, seen_by
 from graph_memory.memories.base import Memory
 from graph_memory.messages import newest_human, state_messages
@@ -45,8 +44,6 @@ from graph_memory.types import Origin
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.store.base import BaseStore
-
-logger = logging.getLogger("graph_memory")
 
 _DEADLINE_SECONDS = 30.0
 
@@ -140,7 +137,7 @@ def _structured(tool: Tool, bench: _Bench) -> BaseTool:
                 job = job.on_a_branch()
                 answer = run(job.body(tool, arguments), store=job.store, deadline_seconds=_DEADLINE_SECONDS)
         except (RefusedError, StoreError, ModelError) as exc:
-            raise _told(tool, exc) from exc
+            raise ToolException(sentence_of(exc, tool)) from exc
         return _message(job, answer, tool, runtime, bench.messages_key)
 
     async def awork(runtime: ToolRuntime, **arguments: Any) -> Any:
@@ -152,7 +149,7 @@ def _structured(tool: Tool, bench: _Bench) -> BaseTool:
                 job = job.on_a_branch()
                 answer = await arun(job.body(tool, arguments), store=job.store, deadline_seconds=_DEADLINE_SECONDS)
         except (RefusedError, StoreError, ModelError) as exc:
-            raise _told(tool, exc) from exc
+            raise ToolException(sentence_of(exc, tool)) from exc
         return _message(job, answer, tool, runtime, bench.messages_key)
 
     return StructuredTool.from_function(
@@ -218,14 +215,6 @@ def _message(job: _Job, answer: Answer, tool: Tool, runtime: ToolRuntime, messag
         return answer.text
     message = ToolMessage(answer.text, name=tool.name, tool_call_id=runtime.tool_call_id)
     return Command(update={MEMORY: update, messages_key: [message]})
-
-
-def _told(tool: Tool, exc: Exception) -> ToolException:
-    """What the model is told of a failure: what it can do about it, and nothing of what is inside."""
-    if isinstance(exc, RefusedError):
-        return ToolException(str(exc))
-    logger.warning("the tool %r failed: %s", tool.name, exc, exc_info=exc)
-    return ToolException("memory cannot be reached now: go on without it")
 
 
 def _stem(commit: Commit) -> str:
