@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graph_memory.answering import extractive_node as extractive_node
     from graph_memory.checkpoints import open_checkpointer as open_checkpointer
     from graph_memory.configured import attach_from as attach_from
     from graph_memory.configured import memories_from as memories_from
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from graph_memory.graph.queues import dead_letters as dead_letters
     from graph_memory.graph.queues import pending as pending
     from graph_memory.graph.queues import requeue as requeue
+    from graph_memory.graph.scope import scope_of as scope_of
     from graph_memory.graph.state import MemoryState as MemoryState
     from graph_memory.graph.tools import memory_tools as memory_tools
     from graph_memory.graph.worker import Worker as Worker
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "answering": ["extractive_node"],
     "checkpoints": ["open_checkpointer"],
     "configured": ["attach_from", "memories_from"],
     "context.calibration": ["CalibratedCounter", "Calibration"],
@@ -137,6 +140,7 @@ _HOMES = {
     "graph.middleware": ["MemoryMiddleware"],
     "graph.orchestrator": ["orchestrator"],
     "graph.queues": ["dead_letters", "pending", "requeue"],
+    "graph.scope": ["scope_of"],
     "graph.state": ["MemoryState"],
     "graph.tools": ["memory_tools"],
     "graph.worker": ["Worker", "WorkerOptions"],

@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import StreamMode
 
 from graph_memory import BufferMemory, Memory, MemorySettings, VectorMemory, attach_from, memories_from
-from graph_memory.cli.reading import READER, question_of, reading_of, sentence_of
+from graph_memory.answering import READER, question_of, reading_of, sentence_of
 from graph_memory.errors import ModelError
 from graph_memory.extract.reader import Reading
 from graph_memory.graph.state import CONTEXT

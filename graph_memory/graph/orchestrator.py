@@ -20,7 +20,7 @@ from langgraph.store.base import BaseStore
 from graph_memory.context.complexity import ComplexityEstimator
 from graph_memory.context.workspaces import Workspace, workspace_named
 from graph_memory.errors import ConfigurationError
-from graph_memory.graph.recalling import Desk, check_desk
+from graph_memory.graph.recalling import Desk, check_desk, told
 from graph_memory.graph.recording import record_sent
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY, ContextChannel, MemoryChannel, MergedUntracked, state_schema
@@ -181,8 +181,9 @@ def _merge_step(desk: Desk) -> GraphStep:
 
 def _context(desk: Desk, made: Plan, found: Mapping[str, Section], config: RunnableConfig) -> Context:
     context = assemble(made, [found[memory.name] for memory in desk.memories], desk.settings, desk.memories)
-    if not desk.node:  # an LLM node with memory records what it is sent by itself
+    if not desk.node:  # an LLM node with memory records what it is sent, and tells of it, by itself
         record_sent(desk, context, made.messages, config)
+        told(context)
     return context
 
 

@@ -30,6 +30,9 @@ from graph_memory.types import Context, Scope, Section
 EVENT = "graph_memory"
 """Key of the custom stream events."""
 
+MOST_NAMED = 20
+"""Lines that were left out which an event names; it counts them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -164,9 +167,10 @@ def check_desk(desk: Desk) -> None:
 
 
 def told(context: Context) -> Context:
-    """The context, after the custom stream was told what each memory gave."""
+    """The context, after the custom stream was told what each memory gave and how the budget was split."""
     for section in context.sections:
         tell_recalled(section, context)
+    tell_assembled(context)
     return context
 
 
@@ -183,6 +187,29 @@ def tell_recalled(section: Section, context: Context) -> None:
             "budget_tokens": context.budget_tokens,
             "elapsed_ms": round(section.elapsed_ms, 3),
             "degraded": section.degraded,
+        }
+    )
+
+
+def tell_assembled(context: Context) -> None:
+    """One custom stream event per context: whose the budget's tokens became, and what was left out by which rule.
+
+    What was left out is named by its ids, never by its text, and no more than `MOST_NAMED` of it.
+    """
+    left_out = context.dropped
+    named = [
+        {"memory": line.memory, "memo_id": line.memo_id, "tokens": line.tokens, "rule": line.rule}
+        for line in left_out[:MOST_NAMED]
+    ]
+    tell(
+        {
+            "event": "assembled",
+            "node": context.node,
+            "budget_tokens": context.budget_tokens,
+            "total_tokens": context.total_tokens,
+            "tokens": dict(context.tokens),
+            "dropped_count": len(left_out),
+            "dropped": named,
         }
     )
 

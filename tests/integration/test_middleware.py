@@ -213,7 +213,11 @@ def test_tokens_stream_as_they_do_without_memory(store: BaseStore, mode: str) ->
     graph = agent(Scripted(answers=["one two three", "four"]), store)
 
     assert tokens(graph) == tokens(plain)
-    assert [e["graph_memory"]["event"] for e in streamed(graph, "custom")] == [*["recalled"] * 2, *["remembered"] * 2]
+    assert [e["graph_memory"]["event"] for e in streamed(graph, "custom")] == [
+        *["recalled"] * 2,
+        "assembled",
+        *["remembered"] * 2,
+    ]
 
 
 def test_mistakes_are_told_when_it_is_made(store: BaseStore, mode: str) -> None:
