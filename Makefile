@@ -6,13 +6,19 @@ READY := $(VENV)/.ready
 RUN_ONLY := $(VENV)/.ready-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers soak bench clean
+.PHONY: help demo studio picture test check lint types layers soak bench clean
 
 help:            ## what there is to run
 	@grep -E '^[a-z]+: .*## |^[a-z]+: +## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(RUN_ONLY)   ## a chat graph remembers a long conversation, across two processes, with no key and no server
 	@$(BIN)/graph-memory demo
+
+studio: $(READY)   ## the graphs in LangGraph Studio, on this machine alone
+	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGSMITH_TRACING=false $(BIN)/langgraph dev --no-browser
+
+picture: $(READY)   ## the chat graph draws itself into the README
+	@$(BIN)/python -m graphs.draw
 
 test: $(READY)   ## every test, warnings as errors
 	@$(BIN)/python -m pytest -n auto

@@ -12,7 +12,8 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.studio_server import CONFIG, Studio, studio
+from graphs.draw import picture, with_picture
+from tests.studio_server import CONFIG, ROOT, Studio, studio
 
 MEMORIES = {
     "chat": ("buffer", "summary", "vector", "entity", "key_value", "working"),
@@ -232,3 +233,12 @@ async def test_other_stores_and_checkpointers_serve_too(tmp_path: Path, place: s
             assert ANSWER in await take_turn(client, thread, "chat", ASKED, user)
             assert ANSWER in await take_turn(client, await new_thread(client), "chat", ASKED, user)
     assert not (tmp_path / "memory.db").exists()
+
+
+def test_the_readme_shows_the_chat_graph_as_it_is() -> None:
+    """`make picture` was run since the graph changed."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert with_picture(page) == page
+    assert (ROOT / "docs" / "chat-graph.mmd").read_text(encoding="utf-8") == picture()
+    assert all(f"({name})" in picture() for name in ("plan", *MEMORIES["chat"], "merge"))
