@@ -1,9 +1,11 @@
-"""`python -m graphs.draw`: the chat graph, drawn by itself, into README.md and docs/chat-graph.mmd."""
+"""`python -m graphs.draw`: the chat graph, drawn by itself, into README.md and, as text and as a picture, into docs/."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import mermaidx
 
 from graphs.chat import graph
 
@@ -28,3 +30,4 @@ if __name__ == "__main__":
     readme = ROOT / "README.md"
     readme.write_text(with_picture(readme.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "chat-graph.mmd").write_text(picture(), encoding="utf-8")
+    mermaidx.render(picture()).save(str(ROOT / "docs" / "chat-graph.png"), scale=2, background="white")

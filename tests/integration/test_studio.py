@@ -217,6 +217,28 @@ async def test_nothing_blocks_with_twenty_runs_at_once(client: LangGraphClient) 
     ] == []
 
 
+async def remembers_in_both_threads(running: Studio) -> None:
+    """Two turns in a thread, one in another; what the server's detector finds fails them."""
+    user = uuid4().hex
+    async with get_client(url=running.url) as client:
+        thread = await new_thread(client)
+        await take_turn(client, thread, "chat", TOLD, user)
+
+        assert ANSWER in await take_turn(client, thread, "chat", ASKED, user)
+        assert ANSWER in await take_turn(client, await new_thread(client), "chat", ASKED, user)
+        assert (await client.store.search_items(("graph_memory", f"user:{user}:")))["items"]
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres"])
+async def test_the_environment_names_another_place(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """Store and checkpointer of langgraph.json are where GRAPH_MEMORY_URL says."""
+    url = request.getfixturevalue("redis_server").url if kind == "redis" else request.getfixturevalue("postgres_url")
+    config = {**CONFIG, "graphs": {"chat": CONFIG["graphs"]["chat"]}}
+    with studio(tmp_path, config, GRAPH_MEMORY_URL=url) as running:
+        await remembers_in_both_threads(running)
+    assert not (tmp_path / "memory.db").exists()
+
+
 @pytest.mark.parametrize("place", ["own", "none"])
 async def test_other_stores_and_checkpointers_serve_too(tmp_path: Path, place: str) -> None:
     """The user's own, or those that the server brings when langgraph.json names none."""
@@ -224,14 +246,8 @@ async def test_other_stores_and_checkpointers_serve_too(tmp_path: Path, place: s
     if place == "own":
         (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
         config |= {name: {"path": f"{tmp_path}/own.py:{name}"} for name in ("store", "checkpointer")}
-    user = uuid4().hex
     with studio(tmp_path, config) as running:
-        async with get_client(url=running.url) as client:
-            thread = await new_thread(client)
-            await take_turn(client, thread, "chat", TOLD, user)
-
-            assert ANSWER in await take_turn(client, thread, "chat", ASKED, user)
-            assert ANSWER in await take_turn(client, await new_thread(client), "chat", ASKED, user)
+        await remembers_in_both_threads(running)
     assert not (tmp_path / "memory.db").exists()
 
 
