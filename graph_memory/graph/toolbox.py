@@ -21,6 +21,7 @@ from graph_memory.graph.tool_bodies import (
     note,
     read_notes,
 )
+from graph_memory.memories.assembly import traceback_of
 from graph_memory.memories.base import Memory
 from graph_memory.memories.entity import EntityMemory
 from graph_memory.memories.key_value.memory import KeyValueMemory
@@ -146,7 +147,7 @@ def sentence_of(error: Exception, tool: Tool) -> str:
     """What the model is told of a failure: what it can do about it, and nothing of what is inside."""
     if isinstance(error, RefusedError):
         return str(error)
-    logger.warning("the tool %r failed: %s", tool.name, error, exc_info=error)
+    logger.warning("the tool %r failed: %s", tool.name, error, exc_info=traceback_of(error))
     return "memory cannot be reached now: go on without it"
 
 
