@@ -39,6 +39,9 @@ MOST_LINES = 20
 """Lines that a tool answers with at most."""
 
 _SHOWN_CHARACTERS = 300
+_RANKED = 40
+"""How many memos a search looks at."""
+
 _ENTITIES = 5
 _ID = re.compile(r"\[?([a-z0-9]{1,64})\]?")
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -87,15 +90,20 @@ class Saved:
     values: KeyValueMemory | None
 
     def search(self, call: Call, query: str, limit: int = 5) -> Steps[Answer]:
-        """What was said and saved, best first, after the preferences that share a word with the query."""
+        """The preferences that share a word with the query, what was saved, and what was said, each best first.
+
+        What was saved has up to half of the lines for itself: talk about a fact shares more words with a question than the fact.
+        """
         text, most = _cleaned(query), min(max(1, limit), MOST_LINES)
         if self.facts is None or not text:
             raise RefusedError("the query is empty: say what to look for")
         asked = set(terms(text))
         values = [memo for memo in (yield from self._values(call)) if asked.intersection(terms(memo.text))]
-        found = yield from self.facts.searching(call.scope, text, self.facts.filter, most, call.now.toordinal())
-        memos = [*values, *(one.memo for one in found if is_valid_at(one.memo, call.now))]
-        return Answer("\n".join(map(_line, memos[:most])) or "nothing was found")
+        found = yield from self.facts.searching(call.scope, text, self.facts.filter, _RANKED, call.now.toordinal())
+        memos = [one.memo for one in found if is_valid_at(one.memo, call.now)]
+        saved = [*values, *(memo for memo in memos if memo.kind == KIND)][: (most + 1) // 2]
+        rest = [memo for memo in [*memos, *values] if memo not in saved]
+        return Answer("\n".join(map(_line, [*saved, *rest][:most])) or "nothing was found")
 
     def save(self, call: Call, text: str, key: str = "") -> Steps[Answer]:
         """A fact, or with a key a preference."""

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SAYS = {"tool_loop": "My sister Ines plays the cello.", "rerank": "'reranker'"}
+SAYS = {
+    "tool_loop": "My sister Ines plays the cello.",
+    "rerank": "'reranker'",
+    "react_agent": "my sister Ines moved to Bruges.",
+}
 
 
 def test_every_example_is_tried() -> None:
