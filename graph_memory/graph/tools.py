@@ -22,10 +22,12 @@ from graph_memory.graph.commits import Commit, ForkedError
 from graph_memory.graph.lineage import (
     LINEAGE,
     Lineage,
+    has_checkpointer,
     lineage_of,
     lineage_value,
     node_of,
     operation_id,
+    root_of,
     task_id,
     tools_line,
 )
@@ -94,12 +96,13 @@ class _Bench:
 
 @dataclass(frozen=True)
 class _Job:
-    """One call of a tool: where it stands, and what it writes to."""
+    """One call of a tool: where it stands, what it writes to, and the root of a thread that has no lineage yet."""
 
     call: Call
     store: Any
     lineage: Lineage | None = None
     commit: Commit | None = None
+    begins: str = ""
 
     def on_a_branch(self) -> _Job:
         """The same, to be written on a branch of this operation's own."""
@@ -120,7 +123,7 @@ class _Job:
         """What of the graph's state changes: notes, and the head of what was written."""
         notes = answer.update.get(MEMORY, {})
         if self.commit is None or not self.commit.is_taken:
-            return dict(notes)
+            return merge_memory(lineage_value(self.begins, {}) if self.begins else {}, notes)
         commit = self.commit
         head = lineage_value(commit.root, {commit.line: commit.head.next()})
         version = next_version(channel_of(self.call.state), node_of(commit.line))
@@ -191,7 +194,8 @@ def _job(bench: _Bench, runtime: ToolRuntime) -> _Job:
     )
     lineage = lineage_of(channel_of(state), scope, messages, config, is_threads=True) if has_channel else None
     if lineage is None or store is None:
-        return _Job(call, seen_by(lineage, store))
+        begins = root_of(scope, messages) if has_channel and lineage is None and has_checkpointer(config) else ""
+        return _Job(call, seen_by(lineage, store), begins=begins)
     line = tools_line(config, scope)
     thread = scope.thread_id or ""
     commit = Commit(
