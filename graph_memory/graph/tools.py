@@ -67,7 +67,8 @@ def memory_tools(
 
     Where the graph's state has the key `memory` (`MemoryState`, or an agent with `MemoryMiddleware`) and a checkpointer, a fork
     knows only what its own line saved. Without that key what is saved is outside of lineage: seen from every fork, and changed
-    in place. Notes of a `WorkingMemory` that is not shared need the key.
+    in place; so is what an agent that is a subgraph saves before the thread has a root. Notes of a `WorkingMemory` that is not
+    shared need the key.
 
     Args:
         memories: at most one of each of the four kinds; others are passed over.

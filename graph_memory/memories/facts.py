@@ -18,7 +18,7 @@ from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 
 from graph_memory.extract.importance import importance
 from graph_memory.memories.followers import kind_of
-from graph_memory.memories.listing import listed
+from graph_memory.memories.listing import PAGE, listed
 from graph_memory.memories.participants import Participants, place
 from graph_memory.memories.records import memos_in, stored
 from graph_memory.namespaces import label, name_of, namespace
@@ -136,12 +136,18 @@ class Facts:
 
 
 def ended_in(items: Iterable[Item]) -> Steps[Collection[Place]]:
-    """The facts among the items that are over; asks the store once, and only when there are facts."""
-    facts = list(dict.fromkeys((item.namespace, item.key) for item in items if _is_fact(item)))
+    """The facts among the items that are over; asks the store only when there are facts, and once unless many are over."""
+    facts = dict.fromkeys((item.namespace, item.key) for item in items if _is_fact(item))
     if not facts:
         return ()
-    pages = yield StoreOps([_search(where, key, 1) for where, key in facts])
-    return {fact for fact, marks in zip(facts, pages, strict=True) if _ends(marks, fact)}
+    spaces = list(dict.fromkeys(where for where, _ in facts))
+    pages = yield StoreOps([SearchOp(_marks_beside(where), limit=PAGE, refresh_ttl=False) for where in spaces])
+    many = {where for where, page in zip(spaces, pages, strict=True) if len(page) == PAGE}
+    asked = [fact for fact in facts if fact[0] in many]
+    if asked:
+        pages = [*pages, *(yield StoreOps([_search(where, key, 1) for where, key in asked]))]
+    marked = {mark.namespace for page in pages for mark in page}
+    return {fact for fact in facts if _marks_of(*fact) in marked} if marked else ()
 
 
 def ended_of(where: tuple[str, ...]) -> Steps[Collection[str]]:

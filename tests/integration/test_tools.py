@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt import ToolNode, ToolRuntime
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import RetryPolicy
@@ -27,13 +28,14 @@ from graph_memory import (
     Scope,
     VectorMemory,
     WorkingMemory,
+    attach,
     consolidate,
     memory_tools,
     open_store,
     search,
 )
 from tests.agents import Scripted
-from tests.fakes import MODES, BrokenStore, call, in_thread
+from tests.fakes import MODES, Assistant, BrokenStore, call, in_thread
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
@@ -67,9 +69,17 @@ def says(*answers: Any) -> Scripted:
     return Scripted(answers=list(answers))
 
 
-def graph(model: Scripted, store: Any, *, schema: Any = MemoryState, extra: Any = (), **options: Any) -> Any:
+def graph(
+    model: Scripted,
+    store: Any,
+    *,
+    schema: Any = MemoryState,
+    context_schema: Any = None,
+    extra: Any = (),
+    **options: Any,
+) -> Any:
     """A graph with a plain ToolNode of the tools, which is tried again when a connection breaks."""
-    builder: Any = StateGraph(schema)
+    builder: Any = StateGraph(schema, context_schema)
     builder.add_node("model", lambda state: {"messages": [model.invoke(state["messages"])]})
     given = options.pop("memories", memories())
     checkpointer = options.pop("checkpointer", InMemorySaver())
@@ -519,6 +529,57 @@ def test_an_agent_that_is_a_subgraph_has_its_own_lines(store: BaseStore, mode: s
     run = builder.compile(store=store, checkpointer=InMemorySaver())
     call(run, mode, said(), in_thread())
     assert facts(store) == ["left 1.", "left 2.", "right 1.", "right 2."]
+
+
+def test_an_attached_node_recalls_what_tools_saved(store: BaseStore, mode: str) -> None:
+    """Facts, the profile and the notes stand in the context of the next call, and in a fork those of its moment."""
+    seen = Assistant(
+        [calls(SAVE, ("save_memory", {"key": "language", "text": "Dutch"}), ("note", {"key": "a", "text": "b"}))]
+    )
+    builder: Any = StateGraph(MemoryState)
+    builder.add_node("assistant", seen)
+    builder.add_node("tools", ToolNode(memory_tools(memories(), node="assistant")))
+    builder.add_edge(START, "assistant")
+    builder.add_conditional_edges("assistant", lambda state: "tools" if state["messages"][-1].tool_calls else END)
+    builder.add_edge("tools", "assistant")
+    attach(builder, "assistant", memories(), budget_tokens=2000)
+    run = builder.compile(store=store, checkpointer=InMemorySaver())
+    call(run, mode, said("Remember this."), in_thread())
+    before = next(moment for moment in run.get_state_history(in_thread()) if moment.next == ("tools",)).config[
+        "configurable"
+    ]
+
+    call(run, mode, said("Where does Ines live?"), in_thread())
+
+    assert all(text in seen.text for text in ("Ines lives in Ghent.", "language: Dutch", "a: b"))
+    there = {key: value for key, value in before.items() if key != "thread_id"}
+    call(run, mode, said("Where does Ines live?"), in_thread(**there))
+    assert not any(text in seen.text for text in ("Ines lives in Ghent.", "language: Dutch", "a: b"))
+
+
+def test_the_user_comes_from_the_context_and_from_who_is_signed_in(store: BaseStore, mode: str) -> None:
+    """A run that names another user than the one who is signed in is refused, and so is one that names nobody."""
+    run = graph(says(calls(SAVE), "ok"), store, context_schema=dict)
+    call(run, mode, said(), in_thread(user_id=None), context={"user_id": "eve"})
+    assert facts(store, "eve") == ["Ines lives in Ghent."]
+
+    listing = next(tool for tool in memory_tools(memories()) if tool.name == "list_memories")
+
+    def listed(signed_in: str, **named: str) -> Any:
+        user: Any = SimpleNamespace(identity=signed_in)
+        info: Any = SimpleNamespace(user=user) if signed_in else None
+        config: Any = {"configurable": named}
+        runtime: Any = ToolRuntime(
+            state={}, context=None, config=config, stream_writer=print, tool_call_id="1", store=store, server_info=info
+        )
+        return listing.invoke({"runtime": runtime})
+
+    assert "Ghent" in listed("eve", user_id="eve")
+    assert listed("bob") == "nothing is saved yet"
+    with pytest.raises(ConfigurationError, match="signed in"):
+        listed("bob", user_id="eve")
+    with pytest.raises(ConfigurationError, match="whose memory is this"):
+        listed("")
 
 
 def test_consolidation_keeps_a_fact_that_was_saved_again(store: BaseStore, mode: str) -> None:

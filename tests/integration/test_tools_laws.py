@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ from graph_memory import (
 )
 from tests.agents import Scripted
 from tests.fakes import MODES, call, in_thread
+from tests.integration.test_lineage import STORES
+from tests.lineage_checks import USER
 
 RETRY = RetryPolicy(max_attempts=4, initial_interval=0.001, max_interval=0.001, jitter=False, retry_on=ConnectionError)
 KINDS = ("save", "update", "forget", "set", "unset", "note", "unnote")
@@ -153,6 +156,40 @@ def listed(lines: str, notes: str) -> Known:
     return Known(facts, values, dict(line.split(": ", 1) for line in notes.splitlines() if ": " in line))
 
 
+def live(model: Scripted, store: Any, mode: str, turns: list[Any]) -> Any:
+    """Takes turns, each from some moment of the thread, and looks after each at what is known; the graph."""
+    flaky = Flaky()
+    graph = built(model, store, flaky.tool(), checkpointer=InMemorySaver())
+    moments: list[tuple[dict[str, Any], Known]] = [({}, Known())]
+    for number, (place, wanted, fails) in enumerate(turns):
+        at = len(moments) - 1 if place > 0.5 or len(moments) == 1 else 1 + int(place * 2 * (len(moments) - 2))
+        moment, known = moments[at]
+        made = planned(known, wanted, number)
+        flaky.left = int(fails)
+        model.answers[:] = [asking(*made, ("flaky", {})), asking(("list_memories", {}), ("read_notes", {})), "done"]
+        config = in_thread(user_id=USER, **moment)
+
+        *said, _, lines, notes = answers(call(graph, mode, {"messages": [HumanMessage("Go on.")]}, config))
+
+        now = after(known, made, said)
+        assert listed(lines, notes) == now
+        kept = graph.get_state(in_thread()).config["configurable"]
+        moments.append(({key: value for key, value in kept.items() if key != "thread_id"}, now))
+    return graph
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("store", STORES)
+def test_every_store_serves_the_tools(store: str, mode: str, request: pytest.FixtureRequest) -> None:
+    """The same, by chance with a fixed seed."""
+    chance = random.Random(7)
+    wanted = [[(kind, chance.randrange(3)) for kind in chance.choices(KINDS, k=4)] for _ in range(10)]
+    turns = [(chance.random(), some, chance.random() < 0.3) for some in wanted]
+
+    with STORES[store](request) as opened:
+        live(Scripted(), opened, mode, turns)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", ["ours", "foreign"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -161,24 +198,8 @@ def test_every_line_knows_its_own_past(kind: str, mode: str, turns: list[Any]) -
     """In forks of forks, with tools nodes that fail and are tried again; and another user knows nothing."""
     with open_store("sqlite://") as opened:
         store = opened if kind == "ours" else InMemoryStore()
-        model, flaky = Scripted(), Flaky()
-        graph = built(model, store, flaky.tool(), checkpointer=InMemorySaver())
-        moments: list[tuple[dict[str, Any], Known]] = [({}, Known())]
-        for number, (place, wanted, fails) in enumerate(turns):
-            at = len(moments) - 1 if place > 0.5 or len(moments) == 1 else 1 + int(place * 2 * (len(moments) - 2))
-            moment, known = moments[at]
-            made = planned(known, wanted, number)
-            flaky.left = int(fails)
-            model.answers[:] = [asking(*made, ("flaky", {})), asking(("list_memories", {}), ("read_notes", {})), "done"]
-
-            *said, _, lines, notes = answers(
-                call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread(**moment))
-            )
-
-            now = after(known, made, said)
-            assert listed(lines, notes) == now
-            kept = graph.get_state(in_thread()).config["configurable"]
-            moments.append(({key: value for key, value in kept.items() if key != "thread_id"}, now))
+        model = Scripted()
+        graph = live(model, store, mode, turns)
         model.answers[:] = [asking(("list_memories", {}), ("search_memory", {"query": "word0p0"}))]
         theirs = call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread("other", user_id="bob"))
         assert answers(theirs) == ["nothing is saved yet", "nothing was found"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from langchain_core.tools import BaseTool
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 
@@ -17,6 +18,7 @@ from graph_memory import (
     attach,
     forget,
     get_context,
+    memory_tools,
     open_store,
     search,
 )
@@ -29,6 +31,7 @@ def sync_use(builder: StateGraph[MessagesState, None, MessagesState, MessagesSta
     assert_type(VectorMemory().get_context(Scope(user_id="ada"), "hi", store=store), Context)
     assert_type(search(Scope(user_id="ada"), "hi", store=store), list[Found])
     assert_type(forget(store, "ada"), int)
+    assert_type(memory_tools([VectorMemory()], prefix="my_"), list[BaseTool])
 
 
 async def async_use(store: BaseStore) -> None:
