@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -182,12 +183,11 @@ def _job(bench: _Bench, runtime: ToolRuntime) -> _Job:
     has_channel = MEMORY in state if isinstance(state, Mapping) else hasattr(state, MEMORY)
     at = newest_human(messages)
     turn_id = (messages[at].id if at >= 0 else None) or ""
-    asked_in, number = _asked(messages, runtime.tool_call_id)
-    part = f"{task_id(config, turn_id)}/{number}"
+    asked, number = _asked(messages, runtime.tool_call_id)
     call = Call(
         scope,
         datetime.now(UTC),
-        stem="/".join((str(scope.thread_id), asked_in, str(runtime.tool_call_id))),
+        stem=f"{scope.thread_id}/{asked or uuid4().hex}",
         origin=Origin("", turn_id=turn_id),
         state=state if has_channel else None,
         node=bench.node,
@@ -206,7 +206,7 @@ def _job(bench: _Bench, runtime: ToolRuntime) -> _Job:
         head=lineage.head(line),
         operation=operation_id(config, line),
         place=(*where, label("root", lineage.root)),
-        part=part,
+        part=f"{task_id(config, turn_id)}/{number}",
     )
     origin = Origin(thread, turn_id=turn_id or line)
     view = LineageView(store, lineage, commit)
@@ -228,9 +228,12 @@ def _stem(commit: Commit) -> str:
 
 
 def _asked(messages: Sequence[BaseMessage], call_id: str | None) -> tuple[str, int]:
-    """Id of the message that made a tool call, and which of its calls it is."""
+    """What tells a tool call from all others of its thread, and which of its message's calls it is; "" where none is found.
+
+    Of the message's id, the call's, and its arguments: of models and graphs that number both anew, calls that differ stay apart.
+    """
     for message in reversed(messages):
-        calls = [call["id"] for call in message.tool_calls] if isinstance(message, AIMessage) else []
-        if call_id in calls:
-            return message.id or "", calls.index(call_id)
+        for number, call in enumerate(message.tool_calls if isinstance(message, AIMessage) else ()):
+            if call_id and call["id"] == call_id:
+                return f"{message.id}/{call_id}/{call['args']!r}", number
     return "", 0

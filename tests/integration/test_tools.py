@@ -383,6 +383,20 @@ def test_without_the_memory_channel_what_is_saved_is_seen_from_everywhere(store:
         )
 
 
+def test_calls_that_are_numbered_anew_stay_apart(store: BaseStore, mode: str) -> None:
+    """In a graph without reducer and checkpointer, whose messages have no ids, turn after turn."""
+    saving = ToolNode(memory_tools([VectorMemory()]))
+    builder: Any = StateGraph(dict)
+    builder.add_node("tools", saving)
+    builder.add_edge(START, "tools")
+    run = builder.compile(store=store)
+
+    for text in ("First.", "Second.", "Second."):
+        call(run, mode, {"messages": [HumanMessage("Save."), calls(("save_memory", {"text": text}))]}, in_thread())
+
+    assert facts(store) == ["First.", "Second."]
+
+
 @GRAPHS
 def test_another_users_memory_cannot_be_reached(store: BaseStore, mode: str, made: Any) -> None:
     """Not by its id, and not by arguments that name its owner: they are none."""
