@@ -10,30 +10,22 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.prebuilt import ToolNode
+from langgraph.graph import START, StateGraph
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 from graph_memory import (
-    KeyValueMemory,
     MemoryState,
-    Scope,
-    VectorMemory,
-    WorkingMemory,
-    memory_tools,
     open_store,
-    search,
 )
 from tests.agents import Scripted
 from tests.fakes import MODES, call, in_thread
 from tests.integration.test_lineage import STORES
 from tests.lineage_checks import USER
+from tests.tool_graphs import Flaky, calls, facts, graph, said, told
 
-RETRY = RetryPolicy(max_attempts=4, initial_interval=0.001, max_interval=0.001, jitter=False, retry_on=ConnectionError)
 KINDS = ("save", "update", "forget", "set", "unset", "note", "unnote")
 TURNS = st.lists(
     st.tuples(
@@ -46,16 +38,6 @@ TURNS = st.lists(
 )
 
 
-def asking(*made: tuple[str, Mapping[str, Any]]) -> AIMessage:
-    """An answer that calls tools, numbered from 0 as many models do."""
-    return AIMessage(
-        "",
-        tool_calls=[
-            {"name": n, "args": dict(a), "id": f"call_{i}", "type": "tool_call"} for i, (n, a) in enumerate(made)
-        ],
-    )
-
-
 @dataclass(frozen=True)
 class Known:
     """What a line knows: id to text of facts, preferences, notes."""
@@ -63,45 +45,6 @@ class Known:
     facts: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Flaky:
-    """Fails as often as it is told to."""
-
-    left: int = 0
-
-    def tool(self) -> Any:
-        """As a tool."""
-
-        @tool
-        def flaky() -> str:
-            """Fails now and then."""
-            if self.left:
-                self.left -= 1
-                raise ConnectionError
-            return "fine"
-
-        return flaky
-
-
-def built(model: Scripted, store: Any, *extra: Any, checkpointer: Any = None, retry: Any = RETRY) -> Any:
-    """A graph with a plain ToolNode over one memory of each kind that saves."""
-    builder: Any = StateGraph(MemoryState)
-    builder.add_node("model", lambda state: {"messages": [model.invoke(state["messages"])]})
-    tools = memory_tools([VectorMemory(), KeyValueMemory(), WorkingMemory()])
-    builder.add_node("tools", ToolNode([*tools, *extra]), retry_policy=retry)
-    builder.add_edge(START, "model")
-    builder.add_conditional_edges("model", lambda state: "tools" if state["messages"][-1].tool_calls else END)
-    builder.add_edge("tools", "model")
-    return builder.compile(store=store, checkpointer=checkpointer)
-
-
-def answers(result: Mapping[str, Any]) -> list[str]:
-    """What the tools said in the newest turn."""
-    messages = result["messages"]
-    start = max(i for i, message in enumerate(messages) if message.type == "human")
-    return [str(message.content) for message in messages[start:] if message.type == "tool"]
 
 
 def planned(known: Known, wanted: list[tuple[str, int]], number: int) -> list[tuple[str, dict[str, str]]]:
@@ -159,23 +102,23 @@ def listed(lines: str, notes: str) -> Known:
 def live(model: Scripted, store: Any, mode: str, turns: list[Any]) -> Any:
     """Takes turns, each from some moment of the thread, and looks after each at what is known; the graph."""
     flaky = Flaky()
-    graph = built(model, store, flaky.tool(), checkpointer=InMemorySaver())
+    run = graph(model, store, extra=[flaky.tool])
     moments: list[tuple[dict[str, Any], Known]] = [({}, Known())]
     for number, (place, wanted, fails) in enumerate(turns):
         at = len(moments) - 1 if place > 0.5 or len(moments) == 1 else 1 + int(place * 2 * (len(moments) - 2))
         moment, known = moments[at]
         made = planned(known, wanted, number)
-        flaky.left = int(fails)
-        model.answers[:] = [asking(*made, ("flaky", {})), asking(("list_memories", {}), ("read_notes", {})), "done"]
+        flaky.fails[:] = [fails]
+        model.answers[:] = [calls(*made, ("flaky", {})), calls(("list_memories", {}), ("read_notes", {})), "done"]
         config = in_thread(user_id=USER, **moment)
 
-        *said, _, lines, notes = answers(call(graph, mode, {"messages": [HumanMessage("Go on.")]}, config))
+        *done, _, lines, notes = told(call(run, mode, said(), config))
 
-        now = after(known, made, said)
+        now = after(known, made, done)
         assert listed(lines, notes) == now
-        kept = graph.get_state(in_thread()).config["configurable"]
+        kept = run.get_state(in_thread()).config["configurable"]
         moments.append(({key: value for key, value in kept.items() if key != "thread_id"}, now))
-    return graph
+    return run
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -199,15 +142,10 @@ def test_every_line_knows_its_own_past(kind: str, mode: str, turns: list[Any]) -
     with open_store("sqlite://") as opened:
         store = opened if kind == "ours" else InMemoryStore()
         model = Scripted()
-        graph = live(model, store, mode, turns)
-        model.answers[:] = [asking(("list_memories", {}), ("search_memory", {"query": "word0p0"}))]
-        theirs = call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread("other", user_id="bob"))
-        assert answers(theirs) == ["nothing is saved yet", "nothing was found"]
-
-
-def facts(store: Any) -> list[str]:
-    """What is saved, as application code finds it."""
-    return sorted(one.memo.text for one in search(Scope(user_id="ada"), "", store=store, kinds=["fact"], limit=50))
+        run = live(model, store, mode, turns)
+        model.answers[:] = [calls(("list_memories", {}), ("search_memory", {"query": "word0p0"}))]
+        theirs = call(run, mode, said(), in_thread("other", user_id="bob"))
+        assert told(theirs) == ["nothing is saved yet", "nothing was found"]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -221,21 +159,21 @@ def test_an_agent_that_starts_over_as_a_subgraph_leaves_what_its_last_try_saved(
 
     with open_store("sqlite://") as store:
         model = Scripted()
-        inner = built(model, None, broken, retry=None)
+        inner = graph(model, None, extra=[broken], retry=None, checkpointer=None)
         builder: Any = StateGraph(MemoryState)
         builder.add_node("start", lambda state: {"messages": []})
         retry = RetryPolicy(max_attempts=2, initial_interval=0.001, jitter=False, retry_on=TimeoutError)
         builder.add_node("agent", inner, retry_policy=retry)
         builder.add_edge(START, "start")
         builder.add_edge("start", "agent")
-        graph = builder.compile(store=store, checkpointer=InMemorySaver())
+        run = builder.compile(store=store, checkpointer=InMemorySaver())
         save = ("save_memory", {"text": "Same."})
-        model.answers[:] = [asking(("list_memories", {})), "nothing"]
-        call(graph, mode, {"messages": [HumanMessage("Hello.")]}, in_thread())
-        model.answers[:] = [asking(save, ("save_memory", {"text": "First."})), asking(("broken", {}))]
-        model.answers += [asking(save, ("save_memory", {"text": "Second."})), asking(("list_memories", {})), "done"]
+        model.answers[:] = [calls(("list_memories", {})), "nothing"]
+        call(run, mode, said("Hello."), in_thread())
+        model.answers[:] = [calls(save, ("save_memory", {"text": "First."})), calls(("broken", {}))]
+        model.answers += [calls(save, ("save_memory", {"text": "Second."})), calls(("list_memories", {})), "done"]
 
-        *_, lines = answers(call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread()))
+        *_, lines = told(call(run, mode, said(), in_thread()))
 
         assert sorted(listed(lines, "").facts.values()) == ["Same.", "Second."]
         assert facts(store) == ["Same.", "Second."]
@@ -252,12 +190,12 @@ def test_a_turn_that_waits_for_a_human_saves_once(mode: str) -> None:
 
     with open_store("sqlite://") as store:
         model = Scripted(
-            answers=[asking(("save_memory", {"text": "Saved."}), ("confirm", {})), asking(("list_memories", {}))]
+            answers=[calls(("save_memory", {"text": "Saved."}), ("confirm", {})), calls(("list_memories", {}))]
         )
-        graph = built(model, store, confirm, checkpointer=InMemorySaver())
-        call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread())
+        run = graph(model, store, extra=[confirm])
+        call(run, mode, said(), in_thread())
 
-        *_, lines = answers(call(graph, mode, Command(resume="yes"), in_thread()))
+        *_, lines = told(call(run, mode, Command(resume="yes"), in_thread()))
 
         assert list(listed(lines, "").facts.values()) == ["Saved."]
         assert facts(store) == ["Saved."]
@@ -267,22 +205,22 @@ def test_a_turn_that_waits_for_a_human_saves_once(mode: str) -> None:
 def test_agents_that_are_sent_save_side_by_side(mode: str) -> None:
     """The same answers with the same ids of calls, each in its own run; a fork from before sees none of it."""
     with open_store("sqlite://") as store:
-        workers = Scripted(answers=[asking(("list_memories", {})) for _ in range(3)] + ["nothing"] * 3)
+        workers = Scripted(answers=[calls(("list_memories", {})) for _ in range(3)] + ["nothing"] * 3)
         builder: Any = StateGraph(MemoryState)
         builder.add_node("start", lambda state: {"messages": []})
-        builder.add_node("worker", built(workers, None))
+        builder.add_node("worker", graph(workers, None, checkpointer=None))
         builder.add_edge(START, "start")
         builder.add_conditional_edges("start", lambda state: [Send("worker", state) for _ in range(3)])
-        graph = builder.compile(store=store, checkpointer=InMemorySaver())
-        call(graph, mode, {"messages": [HumanMessage("Hello.")]}, in_thread())
-        moment = graph.get_state(in_thread()).config["configurable"]
-        workers.answers[:] = [asking(("save_memory", {"text": f"Found {n}."})) for n in range(3)] + ["done"] * 3
+        run = builder.compile(store=store, checkpointer=InMemorySaver())
+        call(run, mode, said("Hello."), in_thread())
+        moment = run.get_state(in_thread()).config["configurable"]
+        workers.answers[:] = [calls(("save_memory", {"text": f"Found {n}."})) for n in range(3)] + ["done"] * 3
 
-        call(graph, mode, {"messages": [HumanMessage("Go on.")]}, in_thread())
+        call(run, mode, said(), in_thread())
 
         assert facts(store) == ["Found 0.", "Found 1.", "Found 2."]
         there = {key: value for key, value in moment.items() if key != "thread_id"}
         for config, count in ((in_thread(), 3), (in_thread(**there), 0)):
-            workers.answers[:] = [asking(("list_memories", {})) for _ in range(3)] + ["done"] * 3
-            said = answers(call(graph, mode, {"messages": [HumanMessage("What do you know?")]}, config))
-            assert [len(listed(lines, "").facts) for lines in said] == [count] * 3
+            workers.answers[:] = [calls(("list_memories", {})) for _ in range(3)] + ["done"] * 3
+            texts = told(call(run, mode, said("What do you know?"), config))
+            assert [len(listed(lines, "").facts) for lines in texts] == [count] * 3

@@ -279,13 +279,11 @@ class KeyedValues(Memory):
         return (yield from self.shelf(scope, space).delete(checked_name(key, "key"), self.clock()))
 
     def _keys(self, scope: Scope, prefix: str, space: str | None) -> Steps[Sequence[str]]:
-        found = yield from self.shelf(scope, space).newest()
-        now = self.clock()
+        found, now = (yield from self.shelf(scope, space).newest()), self.clock()
         return sorted(v.key for v in found if v.key.startswith(prefix) and v.holds_at(now))
 
     def _items(self, scope: Scope, prefix: str, space: str | None) -> Steps[Mapping[str, Any]]:
-        found = yield from self.shelf(scope, space).newest()
-        now = self.clock()
+        found, now = (yield from self.shelf(scope, space).newest()), self.clock()
         return {
             v.key: v.value for v in sorted(found, key=lambda v: v.key) if v.key.startswith(prefix) and v.holds_at(now)
         }
@@ -295,11 +293,7 @@ class KeyedValues(Memory):
         return [(version.moment, version.value) for version in known if version.memo is not None]
 
     def shelf(self, scope: Scope, space: str | None = None) -> Shelf:
-        """Where a namespace's values are kept; None is the memory's own.
-
-        Raises:
-            ConfigurationError: the scope names neither a user nor a thread, or the namespace's name makes no sense.
-        """
+        """Where a namespace's values are kept; None is the memory's own."""
         name = self.namespace if space is None else checked_name(space, "namespace")
         where = shelf_place(scope, self.name, name)
         return Shelf(where, self.name, name, self.versions, self.compress_above_bytes, self.shown_characters)
