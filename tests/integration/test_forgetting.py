@@ -34,8 +34,7 @@ from graph_memory import (
 from graph_memory.lifecycle import user_threads
 from graph_memory.namespaces import user_prefix
 from tests.fakes import MODES, Assistant, call, in_thread
-from tests.outbox import NoteMemory
-from tests.said import STORES, store_of
+from tests.outbox import STORES, NoteMemory
 
 SECRET = "Zanzibar"
 
@@ -78,17 +77,19 @@ def said(number: int, more: str = "") -> dict[str, Any]:
 
 def everything(store: Any, saver: InMemorySaver) -> str:
     """All that is kept anywhere, as text."""
-    items = [f"{item.namespace} {item.key} {item.value}" for item in store.search((), limit=10_000)]
+    items = [f"{item.namespace} {item.key} {item.value}" for item in store.search(("graph_memory",), limit=10_000)]
     return "\n".join([*items, *(str(one) for one in saver.list(None))])
 
 
 @pytest.mark.parametrize("names", ["config", "context"])
 @pytest.mark.parametrize("kind", STORES)
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_is_left_and_nothing_comes_back(kind: str, mode: str, names: str) -> None:
+def test_nothing_is_left_and_nothing_comes_back(
+    kind: str, mode: str, names: str, request: pytest.FixtureRequest
+) -> None:
     """Memos, archives, waiting and dead letters, branches, checkpoints; another user's stay as they were."""
     saver, node = InMemorySaver(), Assistant()
-    with store_of(kind) as store:
+    with STORES[kind](request) as store:
         graph = graph_of(store, saver, node)
 
         def run(value: Any, user: str, moment: Any = None) -> None:
@@ -107,6 +108,8 @@ def test_nothing_is_left_and_nothing_comes_back(kind: str, mode: str, names: str
         assert pending(store)
         assert user_threads(store, "ada", saver) == ["of ada"]
         theirs = store.search(user_prefix("bob"), limit=10_000)
+
+        assert SECRET in everything(store, saver)
 
         if mode == "invoke":
             forgotten = forget(store, "ada", checkpointer=saver)
