@@ -47,19 +47,27 @@ def test_a_killed_process_leaves_a_thread_that_can_be_gone_on_with(
 ) -> None:
     """Nothing doubled, stale or missing after a kill, whether the run is resumed or the user says something else."""
     url, chance = f"sqlite:///{tmp_path}/memory.db", random.Random(f"{mode} {durability} {thread}")
+    orphans = set[str]()
     for kill in range(KILLS):
         killed(url, mode, durability, 10_000 * (2 * kill + 1), chance)
         with open_memory(url) as memory:
             lineage_graphs.NUMBERS = itertools.count(20_000 * (kill + 1))
-            life = opened(memory.store, memory.checkpointer)
+            life = opened(memory.store, memory.checkpointer, orphans)
             if chance.random() < 0.5:
                 life._finish()
             life.turn()
             life.check()
 
 
-def opened(store: BaseStore, checkpointer: object) -> Life:
-    """The thread of a process that was killed; what it remembered before anything was saved is as another thread's."""
+def opened(store: BaseStore, checkpointer: object, orphans: set[str]) -> Life:
+    """The thread of a process that was killed; what it remembered before anything was saved is as another thread's.
+
+    Args:
+        store: what memory is kept in.
+        checkpointer: what the thread is kept in.
+        orphans: the words that earlier processes remembered so; those of this one are added.
+    """
     life = Life(store, Shape(plain), 0, checkpointer=checkpointer)
+    life.orphans = orphans
     life.note_orphans()
     return life
