@@ -60,7 +60,7 @@ def read_slots(scope: Scope, root: str) -> Steps[dict[str, dict[str, int]]]:
     [items] = yield StoreOps([SearchOp(place, limit=_MOST_SLOTS, refresh_ttl=False)])
     counts: dict[str, Counter[str]] = {}
     for item in items:  # what was remembered in the background has slots of its own, under the same key
-        names = (name_of(where[3]) for where, _ in item.value["keys"])
+        names = (_memory(where) for where, _ in item.value["keys"])
         counts.setdefault(item.key, Counter()).update(name for name in names if name != BOX)
     return {key: dict(count) for key, count in counts.items()}
 
