@@ -1,7 +1,7 @@
 """The values that memories, stores and context assembly exchange. Plain, frozen, without LangGraph and without I/O.
 
 Times are timezone-aware UTC datetimes. Scores and importance are in 0–1, higher is better. Tokens are counted by the
-`TokenCounter` of the call.
+`TokenCounter` of the call. The glossary of the package in one page, which is why it is long: most of it says what a field means.
 """
 
 from __future__ import annotations
