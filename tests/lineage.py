@@ -16,7 +16,8 @@ from langgraph.graph import START
 from graph_memory.memories.archive import split_turns
 from tests.lineage_checks import Thread, words_in
 from tests.lineage_faults import CrashError
-from tests.lineage_graphs import MAIN, word
+from tests.lineage_graphs import MAIN
+from tests.lineage_scripts import word
 
 _LAST_OPERATION = 24
 """A turn of the largest graph has about as many operations of store and checkpointer."""

@@ -21,7 +21,8 @@ from graph_memory.graph.view import seen_by
 from graph_memory.memories.archive import split_turns
 from graph_memory.namespaces import namespace
 from tests.lineage_faults import CrashError, DiskError, Fuse, FusedSaver, FusedStore
-from tests.lineage_graphs import BOARD, ENTITIES, PROFILE, Script, Shape, number_of, question, word
+from tests.lineage_graphs import BOARD, ENTITIES, PROFILE, Shape, question
+from tests.lineage_scripts import Script, number_of, word
 
 USER = "ada"
 

@@ -17,7 +17,8 @@ from graph_memory import open_memory
 from tests import lineage_graphs
 from tests.lineage_checks import USER
 from tests.lineage_faults import CrashError, Fuse, FusedStore
-from tests.lineage_graphs import Script, plain, word
+from tests.lineage_graphs import plain
+from tests.lineage_scripts import Script, word
 
 LONGEST = 20
 CONFIG: Any = {"configurable": {"thread_id": "t", "user_id": USER}}

@@ -19,7 +19,8 @@ from tests.fakes import MODES
 from tests.lineage import Life
 from tests.lineage_checks import USER
 from tests.lineage_faults import CrashError, Fuse
-from tests.lineage_graphs import MAIN, Script, Shape, hand_off, parallel, plain, pruning, remembering, sub_agent, word
+from tests.lineage_graphs import MAIN, Shape, hand_off, parallel, plain, pruning, remembering, sub_agent
+from tests.lineage_scripts import Script, word
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
