@@ -10,6 +10,7 @@ from tests.outbox import make  # noqa: F401
 from tests.postgres_databases import migrated_database, new_database, postgres_server, postgres_url  # noqa: F401
 from tests.redis_servers import redis_cluster, redis_server  # noqa: F401
 from tests.supabase_projects import supabase, supabase_project, supabase_server  # noqa: F401
+from tests.two_stores import store  # noqa: F401
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 

@@ -4,7 +4,6 @@ failing alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,22 +13,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import RetryPolicy
 
-from graph_memory import BufferMemory, EntityMemory, Scope, forget, open_store
+from graph_memory import BufferMemory, EntityMemory, Scope, forget
 from graph_memory.memories.entity import EntityView
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
 
 ADA = Scope(user_id="ada", thread_id="t")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: Any) -> Iterator[Any]:
-    """Both stores."""
-    if request.param == "memory":
-        yield InMemoryStore()
-        return
-    with open_store("sqlite://") as opened:
-        yield opened
 
 
 def graph_of(node: Any, store: Any, memory: EntityMemory | None = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.store.base import BaseStore
-from langgraph.store.memory import InMemoryStore
 
 from graph_memory import (
     BufferMemory,
@@ -25,7 +23,6 @@ from graph_memory import (
     attach,
     consolidate,
     memory_tools,
-    open_store,
 )
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.tool_graphs import GRAPHS, SAVE, agent, calls, facts, graph, id_in, memories, said, says, told
@@ -33,16 +30,6 @@ from tests.tool_graphs import GRAPHS, SAVE, agent, calls, facts, graph, id_in, m
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
 ADA = Scope(user_id="ada")
-
-
-@pytest.fixture(params=["ours", "foreign"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    """Our store, in memory, and LangGraph's, which takes no claims."""
-    if request.param == "foreign":
-        yield InMemoryStore()
-        return
-    with open_store("sqlite://") as opened:
-        yield opened
 
 
 @GRAPHS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,29 +10,17 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.store.base import BaseStore
-from langgraph.store.memory import InMemoryStore
 
 from graph_memory import (
     ConfigurationError,
     MemoryState,
     VectorMemory,
     memory_tools,
-    open_store,
 )
 from tests.fakes import MODES, call, in_thread
 from tests.tool_graphs import GRAPHS, SAVE, Flaky, calls, facts, graph, id_in, kept, said, says, told
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
-
-
-@pytest.fixture(params=["ours", "foreign"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    """Our store, in memory, and LangGraph's, which takes no claims."""
-    if request.param == "foreign":
-        yield InMemoryStore()
-        return
-    with open_store("sqlite://") as opened:
-        yield opened
 
 
 def test_a_tools_node_that_is_tried_again_writes_once(store: BaseStore, mode: str) -> None:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from langgraph.prebuilt import ToolRuntime
 from langgraph.store.base import BaseStore
-from langgraph.store.memory import InMemoryStore
 
 from graph_memory import (
     ConfigurationError,
     KeyValueMemory,
     Scope,
     memory_tools,
-    open_store,
 )
 from tests.fakes import MODES, BrokenStore, call, in_thread
 from tests.tool_graphs import GRAPHS, SAVE, calls, facts, graph, id_in, kept, memories, said, says, told
@@ -24,16 +21,6 @@ from tests.tool_graphs import GRAPHS, SAVE, calls, facts, graph, id_in, kept, me
 pytestmark = pytest.mark.parametrize("mode", MODES)
 
 ADA = Scope(user_id="ada")
-
-
-@pytest.fixture(params=["ours", "foreign"])
-def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
-    """Our store, in memory, and LangGraph's, which takes no claims."""
-    if request.param == "foreign":
-        yield InMemoryStore()
-        return
-    with open_store("sqlite://") as opened:
-        yield opened
 
 
 @GRAPHS

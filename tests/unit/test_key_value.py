@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,16 +25,6 @@ from tests.fakes import words_counter
 from tests.store_helpers import Clock
 
 ADA = Scope(user_id="ada", thread_id="t")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: Any) -> Iterator[BaseStore]:
-    """LangGraph's store in memory, and ours."""
-    if request.param == "memory":
-        yield InMemoryStore()
-    else:
-        with open_store("sqlite://") as opened:
-            yield opened
 
 
 def asked(text: str = "", now: datetime | None = None, **more: Any) -> Query:

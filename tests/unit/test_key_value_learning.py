@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import ModelError, Scope, Turn, forget, open_store, search
+from graph_memory import ModelError, Scope, Turn, forget, search
 from graph_memory.extract.preferences import said_preferences
 from graph_memory.memories.key_value.memory import KeyValueMemory
 from graph_memory.memories.key_value.preferences import Preference, Preferences
@@ -21,16 +20,6 @@ from graph_memory.steps import Generate, run
 
 ADA = Scope(user_id="ada", thread_id="t")
 EVE = Scope(user_id="eve", thread_id="t")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: Any) -> Iterator[BaseStore]:
-    """LangGraph's store in memory, and ours."""
-    if request.param == "memory":
-        yield InMemoryStore()
-    else:
-        with open_store("sqlite://") as opened:
-            yield opened
 
 
 def told(*texts: str, root: str = "t", now: datetime | None = None, first: int = 0) -> Turn:

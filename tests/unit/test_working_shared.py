@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import Query, Scope, Turn, VectorMemory, forget, open_store, search
+from graph_memory import Query, Scope, Turn, VectorMemory, forget, search
 from graph_memory.memories.working.memory import WorkingMemory
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import run
@@ -24,16 +22,6 @@ from tests.fakes import BrokenStore, words_counter
 from tests.store_helpers import Clock
 
 ADA = Scope(user_id="ada", thread_id="t")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: Any) -> Iterator[BaseStore]:
-    """LangGraph's store in memory, and ours."""
-    if request.param == "memory":
-        yield InMemoryStore()
-    else:
-        with open_store("sqlite://") as opened:
-            yield opened
 
 
 def lines(memory: WorkingMemory, store: BaseStore, text: str = "", now: datetime | None = None) -> list[str]:
