@@ -103,7 +103,7 @@ def attach(
     builder.add_node(remember_name, _remember_step(desk, remember_name), input_schema=schema, cache_policy=_never())
     spec = builder.nodes[node]
     inner: Any = spec.runnable
-    wrapped = MemoryNode(desk, inner, spec.input_schema, appends=_appends(builder.channels[messages_key]))
+    wrapped = MemoryNode(desk, inner, spec.input_schema)
     builder.nodes[node] = replace(spec, runnable=wrapped, input_schema=schema)
     builder.add_edge(recall_name, node)
     builder.add_conditional_edges(node, turn_is_over(desk, _branch_name(node)), {"remember": remember_name})
@@ -171,17 +171,6 @@ def _understands_removal(channel: Any) -> bool:
         return not reducer([HumanMessage("x", id="1")], [RemoveMessage(id="1")])
     except (TypeError, ValueError, AttributeError):
         return False
-
-
-def _appends(channel: Any) -> bool:
-    """Whether the channel's reducer keeps what is there, by trying it; without one, or with one that replaces, it does not."""
-    reducer = _reducer(channel)
-    if reducer is None:
-        return False
-    try:
-        return len(reducer([HumanMessage("x", id="1")], [HumanMessage("y", id="2")])) == 2
-    except (TypeError, ValueError, AttributeError):
-        return True
 
 
 def _never() -> CachePolicy[Any]:

@@ -107,7 +107,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryAgentState, Any, Any]):
         context = self.desk.again(current, state, config) if current else self.desk.recall(state, config)
         record_sent(self.desk, context, state["messages"], config)
         response = handler(_with_context(request, context))
-        record_answers(self.desk, {"messages": response.result}, config)
+        record_answers(self.desk, response.result, config)
         return response if current else self._with_update(response, context, request)
 
     async def awrap_model_call(self, request: Request, handler: AsyncHandler) -> Any:
@@ -119,7 +119,7 @@ class MemoryMiddleware(AgentMiddleware[MemoryAgentState, Any, Any]):
         context = self.desk.again(current, state, config) if current else await self.desk.arecall(state, config)
         record_sent(self.desk, context, state["messages"], config)
         response = await handler(_with_context(request, context))
-        record_answers(self.desk, {"messages": response.result}, config)
+        record_answers(self.desk, response.result, config)
         return response if current else self._with_update(response, context, request)
 
     def after_agent(self, state: MemoryAgentState, runtime: Runtime[Any]) -> dict[str, Any] | None:

@@ -37,15 +37,13 @@ class MemoryNode(GraphStep):
         desk: the node's memories.
         inner: the user's runnable.
         schema: what the user's node takes: a TypedDict, a pydantic model or a dataclass.
-        appends: whether the channel of messages adds what is returned to what is there.
     """
 
-    def __init__(self, desk: Desk, inner: Runnable[Any, Any], schema: type[Any], *, appends: bool) -> None:
+    def __init__(self, desk: Desk, inner: Runnable[Any, Any], schema: type[Any]) -> None:
         super().__init__(self._run, self._arun, name=desk.node, shows=inner, is_async=_has_native_async(inner))
         self.desk = desk
         self.inner = inner
         self._schema = schema
-        self._appends = appends
 
     def _run(self, state: Any, config: RunnableConfig) -> Any:
         messages = state_messages(state, self.desk.messages_key)
@@ -53,22 +51,22 @@ class MemoryNode(GraphStep):
             return self.inner.invoke(self._handed(state, config, None), config)
         current = self.desk.current(state)
         context = self._grown(current, messages, state, config) if current else self.desk.recall(state, config)
-        strip = Stripping(self.desk.messages_key, messages, context.messages, self._appends)
+        strip = Stripping(self.desk.messages_key, messages, context.messages)
         record_sent(self.desk, context, messages, config)
         try:
             out = strip(self.inner.invoke(self._handed(state, config, context), config))
-            record_answers(self.desk, out, config)
+            record_answers(self.desk, strip.new_in(out), config)
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
-            record_answers(self.desk, command, config)
-            if (after := self._after(command, messages, state, context)) is not None:
+            record_answers(self.desk, strip.new_in(command), config)
+            if (after := self._after(strip.new_in(command), messages, state, context)) is not None:
                 command = also(command, remember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages, state, context)) is not None:
+            if (after := self._after(strip.new_in(out), messages, state, context)) is not None:
                 out = also(out, remember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -78,22 +76,22 @@ class MemoryNode(GraphStep):
             return await self.inner.ainvoke(self._handed(state, config, None), config)
         current = self.desk.current(state)
         context = self._grown(current, messages, state, config) if current else await self.desk.arecall(state, config)
-        strip = Stripping(self.desk.messages_key, messages, context.messages, self._appends)
+        strip = Stripping(self.desk.messages_key, messages, context.messages)
         record_sent(self.desk, context, messages, config)
         try:
             out = strip(await self.inner.ainvoke(self._handed(state, config, context), config))
-            record_answers(self.desk, out, config)
+            record_answers(self.desk, strip.new_in(out), config)
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
-            record_answers(self.desk, command, config)
-            if (after := self._after(command, messages, state, context)) is not None:
+            record_answers(self.desk, strip.new_in(command), config)
+            if (after := self._after(strip.new_in(command), messages, state, context)) is not None:
                 command = also(command, await aremember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(out, messages, state, context)) is not None:
+            if (after := self._after(strip.new_in(out), messages, state, context)) is not None:
                 out = also(out, await aremember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -126,16 +124,10 @@ class MemoryNode(GraphStep):
         named = [m if m.id else m.model_copy(update={"id": str(uuid4())}) for m in messages]
         return {**update, self.desk.messages_key: named}
 
-    def _after(self, out: Any, messages: Sequence[BaseMessage], state: Any, context: Context) -> dict[str, Any] | None:
+    def _after(
+        self, new: Sequence[BaseMessage], messages: Sequence[BaseMessage], state: Any, context: Context
+    ) -> dict[str, Any] | None:
         """The conversation after the node, when the turn is over, with what is known of the thread."""
-        new: list[BaseMessage] = []
-
-        def collect(update: Mapping[str, Any]) -> Mapping[str, Any]:
-            returned = update.get(self.desk.messages_key)
-            new.extend(m for m in (returned if isinstance(returned, list) else []) if isinstance(m, BaseMessage))
-            return update
-
-        mapped(out, collect)
         whole = with_ids([*messages, *new])
         if not is_final_answer(whole[-1]):
             return None

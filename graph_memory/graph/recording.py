@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,6 @@ from graph_memory.context.calibration import CalibratedCounter, current_counter
 from graph_memory.context.costs import usage_of
 from graph_memory.context.tokens import ledger_of
 from graph_memory.graph.recalling import Desk
-from graph_memory.graph.stripping import mapped
 from graph_memory.stats import CompressionFigures, Granted
 from graph_memory.types import Context, Scope
 
@@ -34,12 +33,12 @@ def record_sent(desk: Desk, context: Context, messages: Sequence[BaseMessage], c
     )
 
 
-def record_answers(desk: Desk, out: Any, config: RunnableConfig) -> None:
+def record_answers(desk: Desk, new: Iterable[BaseMessage], config: RunnableConfig) -> None:
     """What the LLM node's answers report that they cost; a counter that learns learns from them."""
     counter = desk.settings.counter
     if desk.stats is None and not isinstance(counter, CalibratedCounter):
         return
-    for answer in _answers(desk, out):
+    for answer in (message for message in new if isinstance(message, AIMessage)):
         if isinstance(counter, CalibratedCounter):
             counter.learn(answer)
         if desk.stats is not None and (usage := usage_of(answer)) is not None:
@@ -68,19 +67,6 @@ def memory_calls(desk: Desk, config: RunnableConfig) -> Iterator[None]:
         answer = AIMessage("", usage_metadata=reported, response_metadata={"model_name": model})
         if (usage := usage_of(answer)) is not None:
             desk.stats.record_usage(usage, desk.scope(config), purpose="memory", workspace=_workspace(desk))
-
-
-def _answers(desk: Desk, out: Any) -> list[AIMessage]:
-    found: list[AIMessage] = []
-
-    def collect(update: Mapping[str, Any]) -> Mapping[str, Any]:
-        returned = update.get(desk.messages_key)
-        messages = returned if isinstance(returned, list | tuple) else [returned]
-        found.extend(message for message in messages if isinstance(message, AIMessage))
-        return update
-
-    mapped(out, collect)
-    return found
 
 
 def _workspace(desk: Desk) -> str:

@@ -1,8 +1,8 @@
 """What an LLM node returned, without what memory had handed in. Pure.
 
 A node may return its whole message list, an edited message, a `Command`, its state object, or ask to overwrite the channel. In
-none of these does a memory block or our system message reach the channel: handed messages are dropped where the channel appends,
-and replaced by the thread's own where the list replaces it.
+none of these does a memory block or our system message reach the channel: handed messages become the thread's own again, so that
+the update is what the node would have returned without memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage, RemoveMessage
-from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command, Overwrite
 from pydantic import BaseModel
 
@@ -32,13 +31,11 @@ class Stripping:
         key: the state key of the conversation.
         own: the thread's messages, as the channel has them.
         handed: the messages that the node was handed.
-        appends: whether the channel's reducer adds what is returned to what is there.
     """
 
     key: str
     own: Sequence[BaseMessage]
     handed: Sequence[BaseMessage]
-    appends: bool
 
     @functools.cached_property
     def _own(self) -> dict[str | None, BaseMessage]:
@@ -52,6 +49,18 @@ class Stripping:
         """The output, stripped, whatever its shape."""
         return mapped(out, self._update)
 
+    def new_in(self, out: Any) -> list[BaseMessage]:
+        """The messages of a stripped output that the thread does not have as they are."""
+        found: list[Any] = []
+
+        def collect(update: Mapping[str, Any]) -> Mapping[str, Any]:
+            returned = update.get(self.key)
+            found.extend(returned if isinstance(returned, list | tuple) else [returned])
+            return update
+
+        mapped(out, collect)
+        return [m for m in found if isinstance(m, BaseMessage) and self._own.get(m.id) is not m]
+
     def _update(self, update: Mapping[str, Any]) -> Mapping[str, Any]:
         returned = update.get(self.key)
         if isinstance(returned, Overwrite):
@@ -59,29 +68,20 @@ class Stripping:
         if isinstance(returned, Mapping) and set(returned) == {_OVERWRITE}:
             return {**update, self.key: {_OVERWRITE: self._whole(returned[_OVERWRITE])}}
         if isinstance(returned, BaseMessage):
-            kept = self._new([returned])
+            kept = self._whole([returned])
             return update if kept == [returned] else {**update, self.key: kept}
-        if not isinstance(returned, list | tuple):
-            return update
-        replaces = not self.appends or any(getattr(m, "id", None) == REMOVE_ALL_MESSAGES for m in returned)
-        return {**update, self.key: self._whole(returned) if replaces else self._new(returned)}
-
-    def _new(self, returned: Sequence[Any]) -> list[Any]:
-        """What is to be added: new messages, and the thread's own where the node changed them."""
-        cleaned = (clean for m in returned if (clean := self._clean(m)) is not None)
-        return [clean for clean in cleaned if clean is not self._own.get(_id(clean))]
+        return {**update, self.key: self._whole(returned)} if isinstance(returned, list | tuple) else update
 
     def _whole(self, returned: Any) -> Any:
-        """What is to stand in the channel: the handed messages in the thread's own form; all of the thread when all came back."""
+        """The handed messages in the thread's own form; all of the thread when all came back."""
         if not isinstance(returned, list | tuple):
             return returned
         cleaned = [clean for m in returned if (clean := self._clean(m)) is not None]
         if not self._handed.keys() - {SYSTEM_ID} <= {_id(m) for m in returned}:
             return cleaned
         there = {_id(m) for m in cleaned}
-        removals = [m for m in cleaned if isinstance(m, RemoveMessage)]
-        rest = [m for m in cleaned if not isinstance(m, RemoveMessage)]
-        return [*removals, *(m for m in self.own if m.id not in there), *rest]
+        begin = next((i for i, m in enumerate(cleaned) if not isinstance(m, RemoveMessage)), len(cleaned))
+        return [*cleaned[:begin], *(m for m in self.own if m.id not in there), *cleaned[begin:]]
 
     def _clean(self, message: Any) -> Any:
         """The thread's own message when the node left it as it was handed; the edited one without our block; None for ours."""

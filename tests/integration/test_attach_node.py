@@ -80,7 +80,7 @@ def test_tokens_stream_under_the_name_of_the_node(mode: str) -> None:
     assert streamed(with_memory) == streamed(without) != []
 
 
-def test_a_node_that_returns_its_whole_list_writes_only_what_is_new(mode: str) -> None:
+def test_a_node_that_returns_its_whole_list_writes_the_threads_own(mode: str) -> None:
     """Our system message and the memory in the question never reach the channel."""
 
     def assistant(state: MessagesState) -> dict[str, Any]:

@@ -86,6 +86,22 @@ def test_an_edit_of_what_was_handed_keeps_the_edit_alone(mode: str) -> None:
 
 
 @both
+def test_a_removal_after_the_whole_list_removes(mode: str) -> None:
+    """What a node returns is applied in its own order, also where the thread is longer than what the node was handed."""
+
+    def forgetful(state: MessagesState) -> dict[str, Any]:
+        handed = state["messages"]
+        return {"messages": [*handed, AIMessage("fine"), *(RemoveMessage(id=m.id) for m in handed if m.type == "ai")]}
+
+    graph = remembering(forgetful, memories=[BufferMemory(turns=2)])
+    for text in ("one", "two", "three"):
+        call(graph, mode, said(text), in_thread())
+
+    channel = graph.get_state(in_thread()).values["messages"]
+    assert [m.content for m in channel] == ["one", "two", "three", "fine"]
+
+
+@both
 def test_a_hand_off_out_of_a_subgraph_carries_no_memory(mode: str) -> None:
     """`Command(graph=PARENT)` passes the wrapper as an exception; it is stripped, and the turn remembered once."""
 
