@@ -13,6 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from graph_memory import (
+    BudgetError,
     BufferMemory,
     EntityMemory,
     KeyValueMemory,
@@ -24,15 +25,18 @@ from graph_memory import (
     attach,
     extractive_node,
     said_preferences,
+    token_counter,
 )
 from graphs.context import PROMPT, RunContext, context_for
 
 NODE = "assistant"
-PROMPT_TOKENS = 200
-"""Of the budget, what is left free for the prompt."""
 
 SETTINGS = MemorySettings.from_env(os.environ)
-BUDGET_TOKENS = SETTINGS.budget_tokens or 2000
+BUDGET_TOKENS = SETTINGS.budget_tokens or 4000
+PROMPT_TOKENS = BUDGET_TOKENS // 4 if SETTINGS.reserve_tokens is None else SETTINGS.reserve_tokens
+"""Of the budget, what is left free for the prompt, which each run may write anew."""
+
+COUNTER = token_counter()
 
 
 def model_or_none() -> BaseChatModel | None:
@@ -56,7 +60,7 @@ def answering_node() -> Any:
 
     async def answer(state: MessagesState, runtime: Runtime[RunContext]) -> dict[str, Any]:
         prompt = runtime.context.system_prompt if runtime.context is not None else PROMPT
-        return {"messages": [await model.ainvoke(with_prompt(prompt, state["messages"]))]}
+        return {"messages": [await model.ainvoke(within_budget(with_prompt(prompt, state["messages"])))]}
 
     return answer
 
@@ -90,10 +94,27 @@ def with_prompt(prompt: str, messages: list[Any]) -> list[BaseMessage]:
     return [SystemMessage(prompt), *messages]
 
 
+def within_budget(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """The messages, before a model is called with them.
+
+    Raises:
+        BudgetError: with the prompt they are more than allowed.
+    """
+    needed = COUNTER.overhead + sum(COUNTER.count_message(message) for message in messages)
+    if needed <= BUDGET_TOKENS:
+        return messages
+    raise BudgetError(
+        f"with the prompt the model would receive {needed} tokens, of {BUDGET_TOKENS} that are allowed, {PROMPT_TOKENS} for the"
+        " prompt: shorten it, or raise GRAPH_MEMORY_BUDGET_TOKENS or GRAPH_MEMORY_RESERVE_TOKENS",
+        needed_tokens=needed,
+        budget_tokens=BUDGET_TOKENS,
+    )
+
+
 def give_memory(builder: StateGraph[Any, Any, Any, Any], node: str, memories: Iterable[Memory]) -> None:
     """Attaches memories within the budget, with room for the prompt where a model answers."""
     room = 0 if MODEL is None else PROMPT_TOKENS
-    attach(builder, node, memories, budget_tokens=BUDGET_TOKENS, reserve_tokens=room)
+    attach(builder, node, memories, budget_tokens=BUDGET_TOKENS, reserve_tokens=room, counter=COUNTER)
 
 
 def remembering(*memories: Memory) -> CompiledStateGraph[Any, Any, Any, Any]:

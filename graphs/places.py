@@ -1,5 +1,8 @@
 """Where `langgraph dev` keeps memory and threads: where `GRAPH_MEMORY_URL` says, else in the file `memory.db`.
 
+A Supabase takes `GRAPH_MEMORY_SUPABASE_KEY` as well: the secret key for all users, or the publishable one with the
+`GRAPH_MEMORY_SUPABASE_TOKEN` of one.
+
 `langgraph.json` names both. Without its "store" and "checkpointer", or with others, the graphs are the same.
 """
 
@@ -14,21 +17,23 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.store.base import BaseStore
 
 from graph_memory import MemorySettings, open_checkpointer, open_store
+from graph_memory.urls import credentials
 
 DEFAULT_URL = "sqlite:///memory.db"
 _SETTINGS = MemorySettings.from_env(os.environ)
 URL = _SETTINGS.url or DEFAULT_URL
+_CREDENTIALS = credentials(URL, os.environ)
 
 
 @asynccontextmanager
 async def store() -> AsyncIterator[BaseStore]:
     """The store, open for as long as the server runs."""
-    async with open_store(URL, embed=_SETTINGS.embed) as opened:
+    async with open_store(URL, embed=_SETTINGS.embed, **_CREDENTIALS) as opened:
         yield opened
 
 
 @asynccontextmanager
 async def checkpointer() -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """The checkpointer, open for as long as the server runs."""
-    async with open_checkpointer(URL) as opened:
+    async with open_checkpointer(URL, **_CREDENTIALS) as opened:
         yield opened

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from graph_memory.errors import ConfigurationError, MissingExtraError
 from graph_memory.namespaces import label
 from graph_memory.types import Scope
-from graph_memory.urls import parse
+from graph_memory.urls import credentials
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -26,7 +26,6 @@ _KEYS = {
     "mistralai": ("MISTRAL_API_KEY",),
     "groq": ("GROQ_API_KEY",),
 }
-_SUPABASE = {"key": "GRAPH_MEMORY_SUPABASE_KEY", "token": "GRAPH_MEMORY_SUPABASE_TOKEN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Settings:
         from graph_memory.opening import open_memory
 
         _check_key(self.embed)
-        return open_memory(self.url, embed=self.embed, create=create, **_credentials(self.url))
+        return open_memory(self.url, embed=self.embed, create=create, **credentials(self.url, os.environ))
 
     def chat_model(self) -> BaseChatModel | None:
         """The chat model, None when none was asked for.
@@ -94,13 +93,6 @@ def thread_id(user: str, thread: str) -> str:
 def thread_prefix(user: str) -> str:
     """What the names of all of a user's threads begin with, and no other user's."""
     return label("user", user)
-
-
-def _credentials(url: str) -> dict[str, str]:
-    """What opens a Supabase; a url of it holds no password, as others do."""
-    if parse(url).scheme != "supabase":
-        return {}
-    return {option: os.environ[name] for option, name in _SUPABASE.items() if name in os.environ}
 
 
 def _made(spec: str) -> Any:

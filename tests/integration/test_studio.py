@@ -14,6 +14,7 @@ from langgraph_sdk.client import LangGraphClient
 
 from graphs.draw import picture, with_picture
 from tests.studio_server import CONFIG, ROOT, Studio, studio
+from tests.supabase_projects import Project
 
 MEMORIES = {
     "chat": ("buffer", "summary", "vector", "entity", "key_value", "working"),
@@ -237,6 +238,15 @@ async def test_the_environment_names_another_place(request: pytest.FixtureReques
     with studio(tmp_path, config, GRAPH_MEMORY_URL=url) as running:
         await remembers_in_both_threads(running)
     assert not (tmp_path / "memory.db").exists()
+
+
+async def test_a_supabase_is_another_place(supabase: Project, tmp_path: Path) -> None:
+    """Its key is taken from the environment, too."""
+    config = {**CONFIG, "graphs": {"chat": CONFIG["graphs"]["chat"]}}
+    place = {"GRAPH_MEMORY_URL": supabase.url, "GRAPH_MEMORY_SUPABASE_KEY": supabase.service_key}
+    with studio(tmp_path, config, **place) as running:
+        await remembers_in_both_threads(running)
+    assert supabase.threads()["checkpoints"]
 
 
 @pytest.mark.parametrize("place", ["own", "none"])
