@@ -19,10 +19,8 @@ Needs the `postgres` extra.
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +29,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg_pool import ConnectionPool
 
+from graph_memory.testing._http import LoopbackServer, Response
 from graph_memory.testing._tokens import TokenError, claims_of, make_token, user_token
 
 __all__ = ["PostgrestServer", "install_roles", "make_token", "user_token"]
@@ -114,20 +113,18 @@ class PostgrestServer:
         self.secret = token_hex(32)
         self.anon_key = make_token(self.secret, role="anon", iss="supabase")
         self.service_key = make_token(self.secret, role="service_role", iss="supabase")
-        self.schemas, self.most_bytes, self._most_rows = schemas, most_bytes, most_rows
+        self.schemas, self._most_rows = schemas, most_rows
         self._timeout = f"{round(statement_timeout_seconds * 1000)}ms"
         self._pool = ConnectionPool(
             database, min_size=0, max_size=connections, open=False, kwargs={"prepare_threshold": None}, timeout=10
         )
-        self._server: ThreadingHTTPServer | None = None
+        self._server = LoopbackServer(self._answered, most_bytes=most_bytes)
         self.requests = 0
 
     @property
     def url(self) -> str:
         """Of the project, as a client is given it."""
-        if self._server is None:
-            raise RuntimeError("the stand-in runs inside its `with` block")
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self._server.url
 
     def token(self, user: str | None, **options: Any) -> str:
         """A user's token, see `user_token`."""
@@ -135,21 +132,16 @@ class PostgrestServer:
 
     def __enter__(self) -> Self:
         self._pool.open()
-        self._server = _Http(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        self._server.stop()
         self._pool.close()
 
-    def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer to a POST."""
+    def _answered(self, path: str, headers: Any, body: bytes) -> Response:
         self.requests += 1
         try:
             claims = self._claims(headers)
@@ -157,7 +149,7 @@ class PostgrestServer:
             arguments = _arguments(body)
             return self._called(schema, function, arguments, claims)
         except _Refusal as refusal:
-            return refusal.status, json.dumps(refusal.body).encode()
+            return Response(refusal.status, json.dumps(refusal.body).encode())
 
     def _claims(self, headers: Any) -> dict[str, Any]:
         """Who asks: the gateway looks at the key, PostgREST at the bearer, which is the key when there is none."""
@@ -183,9 +175,7 @@ class PostgrestServer:
             raise _refused(HTTPStatus.NOT_ACCEPTABLE, "PGRST106", f"Invalid schema: {schema}", hint)
         return schema, path.removeprefix(_ROUTE)
 
-    def _called(
-        self, schema: str, function: str, arguments: dict[str, Any], claims: dict[str, Any]
-    ) -> tuple[int, bytes]:
+    def _called(self, schema: str, function: str, arguments: dict[str, Any], claims: dict[str, Any]) -> Response:
         try:
             with self._pool.connection() as connection:
                 called = _found(connection, schema, function, arguments)
@@ -201,7 +191,7 @@ class PostgrestServer:
                 rows = connection.execute(called.statement(self._most_rows), [json.dumps(arguments)]).fetchall()
         except psycopg.Error as exc:
             raise _failure(exc, claims) from exc
-        return (HTTPStatus.NO_CONTENT, b"") if called.is_void else (HTTPStatus.OK, str(rows[0][0]).encode())
+        return Response(HTTPStatus.NO_CONTENT) if called.is_void else Response(body=str(rows[0][0]).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,30 +256,3 @@ def _failure(exc: psycopg.Error, claims: dict[str, Any]) -> _Refusal:
 
 def _refused(status: int, code: str, message: str, hint: str | None = None, details: str | None = None) -> _Refusal:
     return _Refusal(status, {"code": code, "details": details, "hint": hint, "message": message})
-
-
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
-def _handler(server: PostgrestServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = 1 << 16
-
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            status, text = (413, b"") if length > server.most_bytes else server.answer(self.path, self.headers, body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
-
-    return Handler
