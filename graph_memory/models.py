@@ -7,17 +7,48 @@ against their schema, whichever way the provider makes them.
 from __future__ import annotations
 
 import functools
+import json
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union, get_args
+
+from langchain_core.messages import SystemMessage
 
 from graph_memory.errors import ConfigurationError, MissingExtraError, ModelError
 from graph_memory.messages import is_error_text, text_of
+from graph_memory.prompts import JSON_ANSWER
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
-ChatModel: TypeAlias = Union["BaseChatModel", str]
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredBy:
+    """A chat model with the way in which it is asked for structured answers, when its own default is not the right one.
+
+    Many servers that speak OpenAI's API know no `json_schema`: `EntityMemory(StructuredBy(model, "function_calling"))`.
+
+    Attributes:
+        model: a LangChain chat model, or its name.
+        method: as in LangChain's `with_structured_output`. In "json_mode" the schema is told in the system message.
+
+    Raises:
+        ConfigurationError: the method is another.
+    """
+
+    model: BaseChatModel | str
+    method: Method
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise ConfigurationError(f"method is {self.method!r}: choose from {', '.join(get_args(Method))}")
+
+
+ChatModel: TypeAlias = Union["BaseChatModel", str, StructuredBy]
 """A LangChain chat model, or a name that `init_chat_model` knows, such as "openai:gpt-4o-mini"."""
 
 _DECLINED = re.compile(
@@ -40,7 +71,9 @@ def checked_model(model: ChatModel | None, memory: str) -> None:
         ConfigurationError: it is neither a model nor the name of one.
         MissingExtraError: it is a name, and `langchain`, which resolves names, is not installed.
     """
-    if isinstance(model, str):
+    if isinstance(model, StructuredBy):
+        checked_model(model.model, memory)
+    elif isinstance(model, str):
         if not model.strip():
             raise ConfigurationError(
                 f"memory {memory!r} has an empty model name: give one, for example 'openai:gpt-4o-mini'"
@@ -71,7 +104,30 @@ def named_model(name: str) -> BaseChatModel:
 
 def resolved(model: ChatModel) -> Any:
     """The model itself, whether given or named."""
+    if isinstance(model, StructuredBy):
+        return resolved(model.model)
     return named_model(model) if isinstance(model, str) else model
+
+
+def question(
+    model: ChatModel, messages: Sequence[BaseMessage], schema: type[Any] | None
+) -> tuple[Any, list[BaseMessage]]:
+    """What to invoke, and with which messages, for an answer, or for one that `structured` takes."""
+    asked = resolved(model)
+    if schema is None:
+        return asked, list(messages)
+    if not isinstance(model, StructuredBy):
+        return asked.with_structured_output(schema, include_raw=True), list(messages)
+    form = asked.with_structured_output(schema, method=model.method, include_raw=True)
+    return form, _told(messages, schema) if model.method == "json_mode" else list(messages)
+
+
+def _told(messages: Sequence[BaseMessage], schema: type[Any]) -> list[BaseMessage]:
+    """The messages with the schema at the end of the system message, the first."""
+    told = JSON_ANSWER + json.dumps(schema.model_json_schema())
+    is_system = bool(messages) and messages[0].type == "system"
+    system = f"{text_of(messages[0])}\n\n{told}" if is_system else told
+    return [SystemMessage(system), *messages[is_system:]]
 
 
 def answer_text(message: BaseMessage) -> str:

@@ -16,6 +16,9 @@ DATA_RULE = (
 )
 """Ends every system prompt here, because what users wrote is handed to the model."""
 
+JSON_ANSWER = "Answer with one JSON object and nothing else. It fits this JSON schema: "
+"""Ends the system message of who is asked for JSON without a schema of the provider's own; the schema is added."""
+
 EPISODE_PROMPT = (
     "You summarise a conversation that is over, for somebody who looks for it later. Say what it was about: topics, decisions,"
     " promises, names, dates, numbers. Plain sentences in the language of the conversation, no preamble."

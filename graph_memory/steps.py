@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar,
 
 from graph_memory.errors import GraphMemoryError, ModelError, StoreError, StoreUnavailableError
 from graph_memory.expiry import keeps_ttl, living, utc_now
-from graph_memory.models import ChatModel, resolved, structured
+from graph_memory.models import ChatModel, question, structured
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -143,9 +143,7 @@ def _answer(request: Request, store: Batches | None) -> Any:
         return _translated(StoreError, "the store", lambda: _stored(request, asked))
     if isinstance(request, Call):
         return _translated(ModelError, "the function", lambda: request.function(*request.args))
-    return _checked(
-        request, _translated(ModelError, "the model", lambda: _asked(request).invoke(list(request.messages), _QUIET))
-    )
+    return _checked(request, _translated(ModelError, "the model", lambda: _invoked(request)))
 
 
 async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
@@ -158,10 +156,7 @@ async def _aanswer(request: Request, store: AsyncBatches | None) -> Any:
         return await _atranslated(
             ModelError, "the function", lambda: asyncio.to_thread(request.function, *request.args)
         )
-    return _checked(
-        request,
-        await _atranslated(ModelError, "the model", lambda: _asked(request).ainvoke(list(request.messages), _QUIET)),
-    )
+    return _checked(request, await _atranslated(ModelError, "the model", lambda: _ainvoked(request)))
 
 
 def _stored(request: StoreOps, store: Batches) -> list[Any]:
@@ -192,9 +187,15 @@ async def _astored(request: StoreOps, store: AsyncBatches) -> list[Any]:
 _QUIET: Any = {"tags": ["nostream"]}
 
 
-def _asked(request: Generate) -> Any:
-    model = resolved(request.model)
-    return model if request.schema is None else model.with_structured_output(request.schema, include_raw=True)
+def _invoked(request: Generate) -> Any:
+    model, messages = question(request.model, request.messages, request.schema)
+    return model.invoke(messages, _QUIET)
+
+
+async def _ainvoked(request: Generate) -> Any:
+    # In a thread: making a model that is given by name reads files.
+    model, messages = await asyncio.to_thread(question, request.model, request.messages, request.schema)
+    return await model.ainvoke(messages, _QUIET)
 
 
 def _checked(request: Generate, answer: Any) -> Any:

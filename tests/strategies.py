@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from graph_memory.context.exchanges import is_empty
 from graph_memory.context.tokens import counter_from, token_counter
 from graph_memory.types import Section, Snippet, TokenCounter
 
@@ -176,6 +177,9 @@ def refusals(messages: Sequence[BaseMessage], *, has_human: bool, last: BaseMess
         found.append("more than one system message")
     if has_human and body and body[0].type != "human":
         found.append(f"begins with {body[0].type}")
+    newest = max((i for i, m in enumerate(body) if m.type == "human"), default=0)
+    if any(is_empty(m) for i, m in enumerate(body) if m.type == "ai" or (m.type == "human" and i < newest)):
+        found.append("an empty message")
     return [*found, *_broken_calls(body, last)]
 
 

@@ -16,7 +16,7 @@ from graph_memory.context.budget import allocate
 from graph_memory.context.ledger import role_of
 from graph_memory.context.tokens import message_tokens
 from graph_memory.errors import BudgetError
-from graph_memory.messages import text_of
+from graph_memory.messages import SAID_AT, text_of
 from graph_memory.types import TokenCounter
 
 ORPHAN = "tool result without its call"
@@ -24,6 +24,8 @@ UNANSWERED = "tool call without all its results"
 EMPTY = "empty message"
 TOO_OLD = "earlier exchange of a turn that is too long"
 ELLIPSIS = "…"
+_NOTES = (SAID_AT, "metadata")
+_THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 GUESSES = 8
 
 SHORTENED = "newest exchange, shortened"
@@ -103,8 +105,25 @@ def _single(message: BaseMessage, index: int) -> Exchange:
     role = role_of(message)
     if role == "tool":
         return Exchange((index,), ORPHAN)
-    is_empty = role == "ai" and not message.content and not message.additional_kwargs
-    return Exchange((index,), EMPTY if is_empty else "")
+    return Exchange((index,), EMPTY if role == "ai" and is_empty(message) else "")
+
+
+def is_empty(message: BaseMessage) -> bool:
+    """Whether nothing of the message would reach a provider: neither content, nor what some carry beside it, such as a refusal.
+
+    OpenAI's client notes `refusal: None` with every answer; thoughts alone are no answer.
+    """
+    carried = (value for key, value in message.additional_kwargs.items() if key not in _NOTES)
+    content = message.content
+    blocks = [content] if isinstance(content, str) else content
+    return not any(carried) and not any(map(_says_something, blocks))
+
+
+def _says_something(block: str | dict[str, Any]) -> bool:
+    if isinstance(block, str):
+        return bool(block.strip())
+    kind, text = block.get("type"), block.get("text")
+    return kind not in _THOUGHTS and (kind != "text" or (isinstance(text, str) and bool(text.strip())))
 
 
 def shorten_turn(messages: Sequence[BaseMessage], max_tokens: int, counter: TokenCounter) -> list[Fate]:

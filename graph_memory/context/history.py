@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from langchain_core.messages import BaseMessage
 
-from graph_memory.context.exchanges import split_exchanges
+from graph_memory.context.exchanges import EMPTY, is_empty, split_exchanges
 from graph_memory.context.ledger import role_of
 from graph_memory.context.tokens import message_tokens
 from graph_memory.context.turns import window_start
@@ -141,6 +141,10 @@ def _by_turn(shown: Sequence[tuple[int, BaseMessage]], rules: dict[int, str]) ->
 
 
 def _sendable(turn: Sequence[tuple[int, BaseMessage]], rules: dict[int, str]) -> list[int]:
+    """What of a turn may be sent. A turn whose human said nothing goes whole: without its beginning no provider takes it."""
+    if is_empty(turn[0][1]):
+        rules |= dict.fromkeys((index for index, _ in turn), EMPTY)
+        return []
     kept: list[int] = []
     for exchange in split_exchanges([message for _, message in turn]):
         indices = [turn[position][0] for position in exchange.indices]

@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 
 from langchain_core.messages import BaseMessage
 
+from graph_memory.context.exchanges import is_empty
 from graph_memory.context.ledger import role_of, role_of_class, roles_of
 from graph_memory.context.tokens import ledger_of, message_tokens
 from graph_memory.errors import ConfigurationError
@@ -27,7 +28,7 @@ class Thread:
     """The parts of a thread that the context always holds.
 
     Attributes:
-        system: system messages from anywhere in the thread, in order.
+        system: system messages from anywhere in the thread, in order, except those that say nothing.
         human: the newest human message; None when there is none.
         rest: what follows it; the whole thread when there is no human message.
     """
@@ -45,7 +46,7 @@ class Thread:
 def split_thread(messages: Sequence[BaseMessage]) -> Thread:
     """System messages apart, and the running turn; earlier turns are a memory's business."""
     has_system = "system" in {role_of_class(kind) for kind in set(map(type, messages))}
-    system = tuple(m for m in messages if role_of(m) == "system") if has_system else ()
+    system = tuple(m for m in messages if role_of(m) == "system" and not is_empty(m)) if has_system else ()
     newest = next((i for i in range(len(messages) - 1, -1, -1) if role_of(messages[i]) == "human"), -1)
     rest = tuple(m for m in messages[newest + 1 :] if role_of(m) not in ("system", "remove"))
     return Thread(system, messages[newest] if newest >= 0 else None, rest)

@@ -6,6 +6,7 @@ A vector is kept as little-endian float32 bytes of length 1, so that the dot pro
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ class Vectorizer:
             )
         try:
             self._embeddings = ensure_embeddings(embed)
-        except (ValueError, ImportError) as exc:
+        except Exception as exc:  # every provider has its own; it names what is missing
             raise ConfigurationError(f"the embedder cannot be loaded: {exc}") from exc
         self._dims = dims
 
@@ -154,4 +155,11 @@ def size_mismatch(given: int, stored: int, where: str) -> ConfigurationError:
 
 
 def _failed(exc: Exception) -> StoreError:
-    return StoreError(f"the embedder failed ({type(exc).__name__}); nothing was written")
+    text = f"the embedder failed ({type(exc).__name__}); nothing was written"
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exc.__traceback__))
+    if any(name.partition(".")[0] == "tiktoken" for name in modules):
+        text += (
+            ". It asked tiktoken for an encoding, which is not on this machine and could not be fetched:"
+            " OpenAIEmbeddings(check_embedding_ctx_length=False) does without"
+        )
+    return StoreError(text)

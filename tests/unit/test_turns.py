@@ -71,6 +71,10 @@ def test_a_call_and_its_results_are_one_exchange():
         ([MALFORMED, AIMessage("sorry")], {0: exchanges.UNANSWERED, 1: ""}),
         ([AIMessage("")], {0: exchanges.EMPTY}),
         ([AIMessage("", additional_kwargs={"refusal": "no"})], {0: ""}),
+        ([AIMessage("", additional_kwargs={"refusal": None})], {0: exchanges.EMPTY}),
+        ([AIMessage(" \n", additional_kwargs={"said_at": "2026-01-01"})], {0: exchanges.EMPTY}),
+        ([AIMessage([{"type": "text", "text": ""}, {"type": "thinking", "thinking": "hm"}])], {0: exchanges.EMPTY}),
+        ([AIMessage([{"type": "image", "url": "https://example.org/cat.png"}])], {0: ""}),
     ],
 )
 def test_what_no_provider_accepts_has_a_rule(messages, rules):

@@ -1,5 +1,7 @@
 """What a chat model is asked to read out of messages, and its answer turned into the values of `values`. Pure.
 
+A default is made by a function, so that it does not stand in the JSON schema: strict schemas must hold none (Azure's OpenAI).
+
 A model's answer is untrusted: names are cleaned and clipped, types that nobody asked for and messages that do not
 exist are dropped, dates that are none are ignored.
 """
@@ -31,7 +33,7 @@ class ExtractedEntity(BaseModel):
     name: str = Field(description="its fullest name in the conversation")
     type: str = Field(description="one of the entity types")
     aliases: list[str] = Field(default_factory=list, description="other names for it in the conversation")
-    message: int = Field(default=0, description="number of the message that names it first")
+    message: int = Field(default_factory=int, description="number of the message that names it first")
 
 
 class ExtractedFact(BaseModel):
@@ -39,12 +41,12 @@ class ExtractedFact(BaseModel):
 
     subject: str = Field(description="name of the entity that it is about")
     attribute: str = Field(description="one short noun, such as employer or home")
-    value: str = Field(default="", description="the value, as short as possible")
-    value_type: str = Field(default="", description="entity type of the value; empty when it is no entity")
-    replaces: bool = Field(default=True, description="whether a new value takes the old one's place")
-    ended: bool = Field(default=False, description="whether it holds no longer")
-    since: str = Field(default="", description="YYYY-MM-DD, only if told")
-    message: int = Field(default=0, description="number of the message that says it")
+    value: str = Field(default_factory=str, description="the value, as short as possible")
+    value_type: str = Field(default_factory=str, description="entity type of the value; empty when it is no entity")
+    replaces: bool = Field(default_factory=lambda: True, description="whether a new value takes the old one's place")
+    ended: bool = Field(default_factory=bool, description="whether it holds no longer")
+    since: str = Field(default_factory=str, description="YYYY-MM-DD, only if told")
+    message: int = Field(default_factory=int, description="number of the message that says it")
 
 
 class ExtractedEntities(BaseModel):

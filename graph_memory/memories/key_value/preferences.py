@@ -24,8 +24,11 @@ _MOST_KNOWN = 200
 class Preference(BaseModel):
     """One thing that a person states about themselves."""
 
+    # No value is null: Gemini's tools know none, so that a model leaves it out or writes the word.
     key: str = Field(description="Short lower-case name, such as 'time zone'")
-    value: str | None = Field(description="What it is; null when the person takes it back")
+    value: str | None = Field(
+        default_factory=lambda: None, description="What it is; null when the person takes it back"
+    )
 
 
 class Preferences(BaseModel):
@@ -60,8 +63,10 @@ def _cleaned(one: Preference) -> tuple[str, str | None] | None:
     key = " ".join(_printable(one.key).split()).casefold()
     if not key or len(key) > LONGEST_KEY:
         return None
-    value = None if one.value is None else clipped(_printable(one.value), _LONGEST_VALUE)
-    return (key, value) if value != "" else None
+    if one.value is None or one.value.strip() == "null":
+        return key, None
+    value = clipped(_printable(one.value), _LONGEST_VALUE)
+    return (key, value) if value else None
 
 
 def _printable(text: str) -> str:
