@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graph_memory.cli import databases
+from graph_memory.cli import databases, transfers
 from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Server, Thread, User
 from graph_memory.cli.settings import Settings
 from graph_memory.errors import GraphMemoryError
@@ -122,34 +122,6 @@ def forget(
 
 
 @app.command()
-def export(
-    memory: Memory = URL,
-    user: User = USER,
-    output: Annotated[str, typer.Option("--output", metavar="FILE", help="Where to write; - is stdout.")] = "-",
-) -> None:
-    """Write everything that is remembered of a user as JSON Lines, for `graph-memory import`."""
-    from graph_memory.cli.transfer import export as run
-
-    run(Settings(memory, user), output)
-
-
-@app.command("import")
-def take_in(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What `graph-memory export` wrote; - is stdin.")],
-    memory: Memory = URL,
-    user: User = USER,
-    from_user: Annotated[
-        str | None, typer.Option("--from", metavar="USER", help="Take over the memory of this other user.")
-    ] = None,
-    embed: Embed = None,
-) -> None:
-    """Bring an exported memory back. Run it again after an interruption: nothing is doubled."""
-    from graph_memory.cli.transfer import take_in as run
-
-    run(Settings(memory, user, BUDGET, None, embed), file, from_user=from_user)
-
-
-@app.command()
 def consolidate(
     memory: Memory = URL,
     user: User = USER,
@@ -166,8 +138,9 @@ def consolidate(
     run(Settings(memory, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
 
 
-for command in (databases.migrate, databases.doctor):
+for command in (databases.migrate, databases.doctor, transfers.export):
     app.command()(command)
+app.command("import")(transfers.take_in)
 
 
 @app.command("eval")

@@ -45,6 +45,7 @@ class Entry:
         said_at: in UTC; None when the export does not say.
         session: the part of the conversation that it belongs to, by the export.
         conversation: name of the conversation, "" when the file holds just one without a name.
+        user, thread: what stands under `user_id` and `thread_id`, as text; "" where nothing does, None where that is no id.
     """
 
     number: int
@@ -55,6 +56,8 @@ class Entry:
     said_at: datetime | None = None
     session: str = ""
     conversation: str = ""
+    user: str | None = ""
+    thread: str | None = ""
 
 
 class Conversation(NamedTuple):
@@ -85,6 +88,8 @@ def entry(raw: object, number: int, conversation: str = "") -> Entry:
         said_at=_said_at(raw),
         session=_first_text(raw, ("session", "session_id")),
         conversation=conversation,
+        user=_given_id(raw, "user_id"),
+        thread=_given_id(raw, "thread_id"),
     )
 
 
@@ -215,14 +220,19 @@ def _said_at(raw: Mapping[str, Any]) -> datetime | None:
     if key is None:
         return None
     try:
-        return _moment(raw[key])
+        return moment(raw[key])
     except (ValueError, OverflowError, OSError) as exc:
         raise ValueError(
             f"its {key} is not a date; expected one such as 2024-05-08T13:56 or seconds since 1970"
         ) from exc
 
 
-def _moment(value: object) -> datetime:
+def moment(value: object) -> datetime:
+    """A time as programs write it: ISO 8601, or seconds or milliseconds since 1970.
+
+    Raises:
+        ValueError, OverflowError, OSError: it is none.
+    """
     if isinstance(value, str):
         try:
             seconds = float(value)
@@ -241,6 +251,14 @@ def _first_text(raw: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     values = (raw.get(key) for key in keys)
     found = (v for v in values if isinstance(v, str | int) and not isinstance(v, bool) and str(v).strip())
     return _flat(str(next(found, ""))).strip()
+
+
+def _given_id(raw: Mapping[str, Any], key: str) -> str | None:
+    """An id exactly as it is given: ids that differ in blanks only are two."""
+    value = raw.get(key)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _json_name(value: object) -> str:

@@ -13,6 +13,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
@@ -28,6 +29,7 @@ CONVERSATION = "conversation"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _LINE_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_Place = tuple[str | None, ...]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -63,8 +65,10 @@ def read(path: Path, *, conversation: int | None = None) -> Iterator[Entry | Fau
 
 
 def messages(entries: Iterable[Entry], *, human: str = "") -> Iterator[BaseMessage]:
-    """Entries as LangChain messages with `id`, `name` and, in `additional_kwargs`, `said_at` (ISO 8601), `session`,
-    `conversation` where there is one, and `role` "person" where people speak whom no role is given.
+    """The entries of one user's transcript, whatever `user_id` and `thread_id` mean in it, as LangChain messages.
+
+    They have `id`, `name` and, in `additional_kwargs`, `said_at` (ISO 8601), `session`, `conversation` where there is one, and
+    `role` "person" where people speak whom no role is given.
 
     Entries without text and what tools wrote are left out: a conversation is what was said.
 
@@ -72,13 +76,21 @@ def messages(entries: Iterable[Entry], *, human: str = "") -> Iterator[BaseMessa
         human: the speaker who is the human where no roles are given; "" takes whoever speaks first in a conversation.
             All others are answering.
     """
-    firsts, seen = dict[str, str](), dict[str, str]()
+    own = (replace(item, user="", thread="") if item.user != "" or item.thread != "" else item for item in entries)
+    for _, message in spoken(own, human=human):
+        yield message
+
+
+def spoken(entries: Iterable[Entry], *, human: str = "") -> Iterator[tuple[Entry, BaseMessage]]:
+    """`messages` of several users and threads, each with its entry; ids are told apart in each thread of a user."""
+    firsts, seen = dict[_Place, str](), dict[tuple[_Place, str], str]()
     for item in entries:
         if not item.text or item.role == "tool":
             continue
-        first = human or (firsts.setdefault(item.conversation, item.speaker) if not item.role else "")
+        place = (item.user, item.thread, item.conversation)
+        first = human or (firsts.setdefault(place, item.speaker) if not item.role else "")
         role = item.role or ("human" if item.speaker == first else "ai")
-        yield _message(item, role, _unique(_identity(item), item.text, seen))
+        yield item, _message(item, role, _unique(_identity(item), item, seen))
 
 
 def _message(item: Entry, role: str, message_id: str) -> BaseMessage:
@@ -96,9 +108,9 @@ def _message(item: Entry, role: str, message_id: str) -> BaseMessage:
 
 
 def _session(item: Entry) -> str:
-    """The export's session, else the day; the conversation goes before it, as each conversation counts from one."""
+    """The export's session, else the day; thread and conversation go before it, as each of them counts from one."""
     part = item.session or (item.said_at.date().isoformat() if item.said_at else "")
-    return "/".join(p for p in (item.conversation, part) if p)
+    return "/".join(p for p in (item.thread, item.conversation, part) if p)
 
 
 def _identity(item: Entry) -> str:
@@ -106,10 +118,10 @@ def _identity(item: Entry) -> str:
     return f"{item.conversation}/{own}" if item.conversation else own
 
 
-def _unique(message_id: str, text: str, seen: dict[str, str]) -> str:
+def _unique(message_id: str, item: Entry, seen: dict[tuple[_Place, str], str]) -> str:
     """`message_id`, or a variant of it when an earlier message said something else under the same id."""
-    digest = _digest(text)
-    if seen.setdefault(message_id, digest) == digest:
+    digest = _digest(item.text)
+    if seen.setdefault(((item.user, item.thread), message_id), digest) == digest:
         return message_id
     return f"{message_id}#{digest}"
 

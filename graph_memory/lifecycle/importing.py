@@ -51,7 +51,7 @@ def import_user(store: BaseStore, user_id: str, source: Source, *, from_user: st
     """
     count = 0
     with _opened(source) as file:
-        for batch in _batches(file, user_id, from_user):
+        for batch in exported(file, user_id, from_user):
             run(written(batch), store=store)
             count += len(batch)
     forget_notes()
@@ -63,7 +63,7 @@ async def aimport_user(store: BaseStore, user_id: str, source: Source, *, from_u
     count, opened = 0, _opened(source)
     file = await asyncio.to_thread(opened.__enter__)
     try:
-        batches = _batches(file, user_id, from_user)
+        batches = exported(file, user_id, from_user)
         while batch := await asyncio.to_thread(_next, batches):
             await arun(written(batch), store=store)
             count += len(batch)
@@ -77,8 +77,12 @@ def _next(batches: Iterator[list[PutOp]]) -> list[PutOp]:
     return next(batches, [])
 
 
-def _batches(file: Iterable[str], user_id: str, from_user: str | None) -> Iterator[list[PutOp]]:
-    """The file's items in batches; the last one is handed over before a wrong line is complained of."""
+def exported(file: Iterable[str], user_id: str, from_user: str | None = None) -> Iterator[list[PutOp]]:
+    """The operations that bring an export back, in batches; the last one is handed over before a wrong line is complained of.
+
+    Raises:
+        ConfigurationError: as in `import_user`.
+    """
     prefix, count, is_whole = user_prefix(user_id), 0, False
     batch: list[PutOp] = []
     try:
@@ -131,7 +135,8 @@ def _check_head(line: dict[str, Any], user_id: str, from_user: str | None) -> No
         raise _wrong(1, f"the export has version {line[FORMAT]!r}, this graph_memory reads version {VERSION}")
     if line["user"] != (from_user if from_user is not None else user_id):
         raise ConfigurationError(
-            f"the export holds the memory of {line['user']!r}: name that user as from_user (--from) to give it to {user_id!r}"
+            f"the export holds the memory of {line['user']!r}: name that user as from_user (--from-user) "
+            f"to give it to {user_id!r}"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -69,7 +69,13 @@ class Facts:
 
     def save(self, text: str, stem: str, origin: Origin, now: datetime) -> Steps[Memo]:
         """Keeps a new fact; the same stem writes the same one again."""
-        memo = Memo(
+        memo = self.made(text, stem, origin, now)
+        yield from self._put(memo)
+        return memo
+
+    def made(self, text: str, stem: str, origin: Origin, now: datetime) -> Memo:
+        """The memo of a fact, which nothing has written yet."""
+        return Memo(
             id=_fact_id(stem),
             text=text,
             origin=replace(origin, memory=self.memory),
@@ -79,8 +85,16 @@ class Facts:
             importance=importance(text),
             tier=self.tier,
         )
-        yield from self._put(memo)
-        return memo
+
+    def puts(self, memos: Sequence[Memo], known: Participants) -> list[PutOp]:
+        """Operations that keep facts; first, that somebody spoke of their years, which questions are read by."""
+        about, key = place(self.scope, self.memory)
+        now = known.with_memos(memos)
+        puts = [PutOp(about, key, now.to_value(), index=False)] if now != known else []
+        return [
+            *puts,
+            *(PutOp(self.where, m.id, stored(m, now.speakers), index=["search"], ttl=self.ttl_minutes) for m in memos),
+        ]
 
     def current(self, key: str) -> Steps[Memo | None]:
         """The fact of that id, or what replaced it; None when there is none or it is over."""
@@ -120,14 +134,9 @@ class Facts:
         return sorted(memos, key=lambda memo: (-memo.said_at.timestamp(), memo.id))
 
     def _put(self, memo: Memo, *beside: PutOp) -> Steps[None]:
-        """Writes a fact, and that somebody spoke of its year, which questions are read by."""
         about, key = place(self.scope, self.memory)
         [item] = yield StoreOps([GetOp(about, key, refresh_ttl=False)])
-        known = Participants.of(item)
-        now = known.with_memos([memo])
-        puts = [PutOp(self.where, memo.id, stored(memo, now.speakers), index=["search"], ttl=self.ttl_minutes)]
-        puts += [PutOp(about, key, now.to_value(), index=False)] if now != known else []
-        yield StoreOps([*puts, *beside])
+        yield StoreOps([*self.puts([memo], Participants.of(item)), *beside])
 
     def _mark(self, memo: Memo, by: str, stem: str, origin: Origin, now: datetime) -> PutOp:
         place = asdict(replace(origin, memory=self.memory))

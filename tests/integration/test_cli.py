@@ -357,7 +357,7 @@ def test_ctrl_c_leaves_with_a_sentence(cli: Command, monkeypatch: pytest.MonkeyP
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("graph_memory.cli.ingest.take_in", interrupted)
+    monkeypatch.setattr("graph_memory.cli.ingest.import_from", interrupted)
 
     code, _, err = cli("ingest", cli.transcript(*LINES))
 

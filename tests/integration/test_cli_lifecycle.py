@@ -62,10 +62,10 @@ def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
 
     code, out, err = cli("import", file, "--memory", DB, "--user", "bob")
     assert (code, out) == (1, "")
-    assert "--from" in err
+    assert "--from-user" in err
     assert texts(DB, "bob") == []
 
-    cli("import", file, "--memory", DB, "--user", "bob", "--from", "ada")
+    cli("import", file, "--memory", DB, "--user", "bob", "--from-user", "ada")
     assert texts(DB, "bob") == texts(DB, "ada") != []
 
 
@@ -73,7 +73,8 @@ def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
     ("args", "sentence"),
     [
         (["import", "missing.jsonl", "--memory", OTHER], "No such file"),
-        (["import", "chat.jsonl", "--memory", OTHER], "line 1 of the export cannot be used"),
+        (["import", "export.jsonl", "--memory", OTHER], "line 1 of the export cannot be used"),
+        (["import", "chat.jsonl", "--memory", OTHER, "--from-user", "ada"], "chat.jsonl is no export"),
         (["export", "--output", "nowhere/me.jsonl"], "No such file or directory: nowhere/me.jsonl\n"),
         (["export", "--output", "."], "Is a directory: .\n"),
         (["export", "--memory", "nonsense"], "not a url of a memory"),
@@ -82,6 +83,7 @@ def test_another_users_file_needs_to_be_named(cli: Command, tmp_path: Path):
 def test_what_a_user_gets_wrong_is_one_sentence(cli: Command, args: list[str], sentence: str):
     """On stderr, with exit code 1, without a traceback."""
     cli("ingest", cli.transcript(*LINES))
+    cli.transcript({"graph_memory": 2, "user": "me"}, name="export.jsonl")
 
     code, out, err = cli(*args)
 

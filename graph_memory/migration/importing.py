@@ -1,0 +1,120 @@
+"""The import itself: batches of what a source yields, each written before the next is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, TypeAlias
+
+from graph_memory.errors import ConfigurationError, GraphMemoryError
+from graph_memory.memories.ranked import forget_notes
+from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source
+from graph_memory.migration.report import ImportReport
+from graph_memory.migration.threads import Chunk, Threads
+from graph_memory.migration.writing import Writer, by_user
+from graph_memory.steps import Call, Steps, arun, run
+
+if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
+BATCH = 200
+"""Records that are written at once."""
+
+
+class BadRecordError(ConfigurationError):
+    """A record cannot be used, and was not to be skipped; what stands before it is imported.
+
+    Attributes:
+        fault: which, and why.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault}; what stands before it is imported, and without strict it is skipped")
+        self.fault = fault
+
+
+_Batch: TypeAlias = list[Chunk | Noted | Kept | Exact | Fault]
+_Batches: TypeAlias = Generator[_Batch, None, None]
+Progress: TypeAlias = Callable[[int], None]
+"""Is told how many records were read since it was told last."""
+
+
+def import_from(
+    source: Source, store: BaseStore, *, dry_run: bool = False, strict: bool = False, progress: Progress | None = None
+) -> ImportReport:
+    """Brings memories from elsewhere into a store, where they are found as if they had been remembered here.
+
+    Running it again changes nothing of what is there, and goes on where an interrupted one was. The source is not changed.
+
+    Args:
+        source: `Conversations`, `Export`, `LangMem`, `ChatHistory`, `LangGraphItems` or `LangGraphThreads`, or one of your own.
+        store: where to.
+        dry_run: only says what would be done.
+        strict: ends at the first that cannot be used, instead of going on without it.
+        progress: is told how many records were read.
+
+    Returns:
+        What was new, known and skipped.
+
+    Raises:
+        ConfigurationError: the source is wrong; what stands before is imported.
+        BadRecordError: one of its records cannot be used (with `strict`).
+        StoreError: the source or the store failed.
+    """
+    return run(_importing(source, dry_run=dry_run, strict=strict, progress=progress), store=store)
+
+
+async def aimport_from(
+    source: Source, store: BaseStore, *, dry_run: bool = False, strict: bool = False, progress: Progress | None = None
+) -> ImportReport:
+    """`import_from`, awaiting the store; the source is read in a worker thread."""
+    return await arun(_importing(source, dry_run=dry_run, strict=strict, progress=progress), store=store)
+
+
+def _importing(source: Source, *, dry_run: bool, strict: bool, progress: Progress | None) -> Steps[ImportReport]:
+    writer = Writer(report=ImportReport(dry_run=dry_run))
+    batches = _batches(source, strict=strict)
+    try:
+        while batch := (yield Call(next, (batches, []))):
+            yield from _write(batch, writer)
+            if progress is not None:
+                progress(sum(len(one.messages) if isinstance(one, Chunk) else 1 for one in batch))
+    finally:
+        batches.close()
+        forget_notes()
+    return writer.report
+
+
+def _write(batch: _Batch, writer: Writer) -> Steps[None]:
+    for fault in (one for one in batch if isinstance(one, Fault)):
+        writer.report.skip(fault)
+    for chunk in (one for one in batch if isinstance(one, Chunk)):
+        yield from writer.turns(chunk)
+    yield from by_user((one for one in batch if isinstance(one, Noted)), writer.facts)
+    yield from by_user((one for one in batch if isinstance(one, Kept)), writer.values)
+    if exact := [one for one in batch if isinstance(one, Exact)]:
+        yield from writer.items(exact)
+
+
+def _batches(source: Source, *, strict: bool) -> _Batches:
+    """What a source yields, in batches; all that was read is handed over before what ends the reading is raised."""
+    threads, batch, records = Threads(), list[Chunk | Noted | Kept | Exact | Fault](), source.records()
+    try:
+        for one in records:
+            batch += threads.add(one) if isinstance(one, Said) else [one]
+            if strict and isinstance(one, Fault):
+                raise BadRecordError(one)
+            if _size(batch) >= BATCH:
+                yield batch
+                batch = []
+    except GraphMemoryError:
+        if batch := [*batch, *threads.rest()]:
+            yield batch
+        raise
+    finally:
+        records.close()
+    if batch := [*batch, *threads.rest()]:
+        yield batch
+
+
+def _size(batch: _Batch) -> int:
+    return sum(len(one.messages) if isinstance(one, Chunk) else 1 for one in batch)

@@ -1,0 +1,189 @@
+"""Records into memory, as if they had been remembered here: told to the memories, or written as these would.
+
+Every id depends on the source alone, and what is there already is left as it is. So an import that was killed is run again, and
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any
+
+from langgraph.store.base import GetOp, PutOp
+
+from graph_memory.errors import ConfigurationError
+from graph_memory.lifecycle.writing import written
+from graph_memory.memories.archive import Archive, split_turns, turn_key
+from graph_memory.memories.buffer import BufferMemory
+from graph_memory.memories.facts import Facts
+from graph_memory.memories.key_value.memory import KeyValueMemory
+from graph_memory.memories.key_value.shelf import checked_name
+from graph_memory.memories.participants import Participants, place
+from graph_memory.memories.records import memo_id
+from graph_memory.memories.vector import VectorMemory
+from graph_memory.messages import is_spoken, text_of
+from graph_memory.migration.records import Exact, Fault, Kept, Noted
+from graph_memory.migration.report import ImportReport, Sample
+from graph_memory.migration.threads import Chunk
+from graph_memory.namespaces import namespace
+from graph_memory.steps import Steps, StoreOps
+from graph_memory.types import Memo, Origin, Scope, Turn
+
+if TYPE_CHECKING:
+    from langgraph.store.base import Item
+
+    from graph_memory.memories.archive import Messages
+
+_STEM = "import"
+_SHOWN = 80
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Where imported memories go.
+
+    Attributes:
+        vector: takes in conversations and facts.
+        buffer: archives the turns of threads.
+        key_value: takes in values.
+        now: when what has no time of its own was said.
+        report: what came of it.
+    """
+
+    vector: VectorMemory = field(default_factory=VectorMemory)
+    buffer: BufferMemory = field(default_factory=BufferMemory)
+    key_value: KeyValueMemory = field(default_factory=KeyValueMemory)
+    now: datetime = field(default_factory=_utc_now)
+    report: ImportReport = field(default_factory=ImportReport)
+
+    def turns(self, chunk: Chunk) -> Steps[None]:
+        """Tells the memories of the turns that they do not know."""
+        turns, scope = split_turns(chunk.messages), Scope(chunk.user, chunk.thread)
+        if chunk.thread is not None:
+            self.report.threads.add((chunk.user, chunk.thread))
+        gets = [self._gets(turn, chunk, scope) for turn in turns]
+        found = iter((yield StoreOps(list(chain.from_iterable(gets)))))
+        there = [[next(found) is not None for _ in part] for part in gets]
+        for turn, known in zip(turns, there, strict=True):
+            self._count_turn(turn, chunk, known)
+        if self.report.dry_run:
+            return
+        seq, previous = chunk.seq, chunk.previous
+        for is_known, group in groupby(zip(turns, there, strict=True), key=lambda one: all(one[1])):
+            told = tuple(chain.from_iterable(turn for turn, _ in group))
+            if not is_known:
+                yield from self._tell(Turn(scope, told, chunk.root, self.now, previous, {"seq": seq}))
+            seq, previous = seq + sum(map(is_spoken, told)), told[-1]
+
+    def facts(self, user: str, noted: Sequence[Noted]) -> Steps[None]:
+        """Keeps the facts that are not there, or read otherwise there."""
+        facts = Facts(Scope(user), self.vector.name, tier=self.vector.tier)
+        memos = [self._fact(facts, one) for one in noted]
+        where, key = place(facts.scope, self.vector.name)
+        about, *found = yield StoreOps([_get(where, key), *(_get(facts.where, memo.id) for memo in memos)])
+        new = []
+        for one, memo, item in zip(noted, memos, found, strict=True):
+            is_known = item is not None and _says(item, memo, one.at)
+            self.report.count("fact", Sample(one.where, user, _clipped(one.text)), is_known=is_known)
+            new += [] if is_known else [memo]
+        if new and not self.report.dry_run:
+            yield from written(facts.puts(new, Participants.of(about)))
+
+    def values(self, user: str, kept: Sequence[Kept]) -> Steps[None]:
+        """Sets the values that are not there; of several under one key the one that was changed last counts."""
+        puts = [(one, made[-1]) for one in kept if (made := self._value(one))]
+        found = yield StoreOps([_get(put.namespace, put.key) for _, put in puts])
+        new = []
+        for (one, put), item in zip(puts, found, strict=True):
+            is_known = item is not None and _is_same(item, put, one.at)
+            self.report.count(
+                "value", Sample(one.where, user, _clipped(str((put.value or {})["text"]))), is_known=is_known
+            )
+            new += [] if is_known else [put]
+        if new and not self.report.dry_run:
+            yield from written(new)
+
+    def items(self, exact: Sequence[Exact]) -> Steps[None]:
+        """Writes the items of an export that are not there, or otherwise there."""
+        found = yield StoreOps([_get(one.put.namespace, one.put.key) for one in exact])
+        new = []
+        for one, item in zip(exact, found, strict=True):
+            is_known = item is not None and item.value == one.put.value
+            text = (one.put.value or {}).get("text")
+            self.report.count("item", Sample(one.where, one.user, _clipped(str(text or ""))), is_known=is_known)
+            new += [] if is_known else [one.put]
+        if new and not self.report.dry_run:
+            yield from written(new)
+
+    def _gets(self, turn: Messages, chunk: Chunk, scope: Scope) -> list[GetOp]:
+        """What is there when the turn was taken in: the memos of what was said, and last the archived turn."""
+        where, archive = namespace(scope, self.vector.name), Archive.of(scope, self.buffer.name, None)
+        said = [_get(where, memo_id(chunk.root, m.id or "", self.vector.name)) for m in turn if self._is_said(m)]
+        return [*said, *([_get(archive.where, turn_key(turn))] if archive is not None else [])]
+
+    def _count_turn(self, turn: Messages, chunk: Chunk, known: Sequence[bool]) -> None:
+        """Counts each message; what is not searched for is there when its turn is archived."""
+        there = iter(known)
+        for message in turn:
+            is_known = next(there) if self._is_said(message) else all(known)
+            place = f"thread {chunk.thread}" if chunk.thread is not None else "a conversation"
+            sample = Sample(f"{place}, {message.type}", chunk.user, _clipped(text_of(message)))
+            self.report.count("message", sample, is_known=is_known)
+
+    def _tell(self, turn: Turn) -> Steps[None]:
+        """The archive last: it tells that the turn was taken in as a whole."""
+        yield from self.vector.remember(turn)
+        yield from self.buffer.remember(turn)
+
+    def _is_said(self, message: Any) -> bool:
+        return is_spoken(message) and message.type in self.vector.roles
+
+    def _fact(self, facts: Facts, noted: Noted) -> Memo:
+        memo = facts.made(noted.text, f"{_STEM}/{noted.key}", Origin(""), noted.at or self.now)
+        return replace(memo, metadata=dict(noted.metadata), source=noted.key)
+
+    def _value(self, kept: Kept) -> list[PutOp]:
+        """The operation that sets a value; none, and a fault, when it cannot be kept."""
+        shelf, origin = self.key_value.shelf(Scope(kept.user)), Origin("", turn_id=kept.key, memory=self.key_value.name)
+        try:
+            name = checked_name(kept.name, "key")
+            return shelf.puts(name, kept.value, origin, kept.at or self.now, source=kept.key, stem=_STEM)
+        except ConfigurationError as exc:
+            self.report.skip(Fault(kept.where, str(exc)))
+            return []
+
+
+def by_user(records: Iterable[Any], write: Callable[[str, Sequence[Any]], Steps[None]]) -> Steps[None]:
+    """Has the records of each user written for themselves."""
+    users: dict[str, list[Any]] = {}
+    for one in records:
+        users.setdefault(one.user, []).append(one)
+    for user, theirs in users.items():
+        yield from write(user, theirs)
+
+
+def _get(where: tuple[str, ...], key: str) -> GetOp:
+    return GetOp(where, key, refresh_ttl=False)
+
+
+def _says(item: Item, memo: Memo, at: datetime | None) -> bool:
+    same = item.value.get("text") == memo.text and item.value.get("metadata") == dict(memo.metadata)
+    return same and (at is None or item.value.get("said_at") == memo.said_at.isoformat())
+
+
+def _is_same(item: Item, put: PutOp, at: datetime | None) -> bool:
+    own = put.value or {}
+    same = all(item.value.get(field) == own.get(field) for field in ("value", "packed"))
+    return same and (at is None or item.value.get("said_at") == own.get("said_at"))
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
