@@ -262,6 +262,9 @@ def _flat(command: Command, evaluate: str) -> tuple[Any, ...]:
 
 def _unknown(commands: Round, replies: list[Any]) -> list[tuple[int, Command]]:
     """The runs of scripts that this server has not seen yet: they did nothing, and are sent with their text."""
+    failed = [at for at, reply in enumerate(replies) if isinstance(reply, Exception)]
+    if not failed:
+        return []
     from redis.exceptions import NoScriptError
 
-    return [(at, command) for at, command in enumerate(commands) if isinstance(replies[at], NoScriptError)]
+    return [(at, commands[at]) for at in failed if isinstance(replies[at], NoScriptError)]

@@ -57,9 +57,13 @@ class Ranking:
 
     def parts_of(self, candidates: Sequence[int] | NDArray[np.int64]) -> list[dict[str, float]]:
         """The signals of some candidates, those that one lacks left out."""
-        columns = [np.round(values[candidates], _DECIMALS).tolist() for values in self.parts.values()]
-        rows = (zip(self.parts, row, strict=True) for row in zip(*columns, strict=True))
-        return [{name: value for name, value in row if value == value} for row in rows]  # NaN differs from itself
+        columns = np.round([values[candidates] for values in self.parts.values()], _DECIMALS)
+        rows = [dict(zip(self.parts, row, strict=True)) for row in columns.T.tolist()]
+        if not np.isnan(columns).any():
+            return rows
+        return [
+            {name: value for name, value in row.items() if value == value} for row in rows
+        ]  # NaN differs from itself
 
 
 def rarity(matching: int, documents: int) -> float:
@@ -76,8 +80,8 @@ def bm25(counts: Scores, lengths: Scores, *, documents: int, average_length: flo
         documents: texts in all, with or without the word.
         average_length: mean length of all of them.
     """
-    norm = 1.0 - LENGTH_NORM + LENGTH_NORM * lengths / max(average_length, 1e-9)
-    scores: Scores = rarity(len(counts), documents) * counts * (SATURATION + 1.0) / (counts + SATURATION * norm)
+    saturation = lengths * (SATURATION * LENGTH_NORM / max(average_length, 1e-9)) + SATURATION * (1.0 - LENGTH_NORM)
+    scores: Scores = counts * (rarity(len(counts), documents) * (SATURATION + 1.0)) / (counts + saturation)
     return scores
 
 
@@ -98,8 +102,10 @@ def fuse(*, words: Scores, meaning: Scores | None, weights: FusionWeights) -> Ra
     total = sum(shares.values())
     if total == 0.0:  # only a signal that the weights switch off has anything to say
         return Ranking(np.zeros_like(words), parts)
-    relevance = sum(share * np.nan_to_num(parts[name]) for name, share in shares.items()) / total
-    return Ranking(np.round(np.clip(relevance, 0.0, 1.0), _DECIMALS), parts)
+    relevance = scaled_words * (shares["words"] / total)
+    if "meaning" in shares:
+        relevance += np.nan_to_num(parts["meaning"]) * (shares["meaning"] / total)
+    return Ranking(np.round(relevance.clip(0.0, 1.0), _DECIMALS), parts)
 
 
 def _share_of_best(raw: Scores) -> Scores:

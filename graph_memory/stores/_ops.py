@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from json import JSONEncoder
 from typing import Any, TypeVar
 
@@ -103,6 +104,7 @@ def page(items: Sequence[T], limit: int, offset: int) -> list[T]:
     return list(items[offset : offset + limit])
 
 
+@lru_cache(1024)
 def encode_path(namespace: Namespace) -> str:
     """A namespace as one text, so that a namespace's text starts with another's exactly if its labels do.
 
@@ -112,6 +114,7 @@ def encode_path(namespace: Namespace) -> str:
     return "".join(label.replace(_ESCAPE, _ESCAPE + "0").replace(_END, _ESCAPE + "1") + _END for label in namespace)
 
 
+@lru_cache(1024)
 def decode_path(path: str) -> Namespace:
     """The namespace that `encode_path` wrote."""
     return tuple(label.replace(_ESCAPE + "1", _END).replace(_ESCAPE + "0", _ESCAPE) for label in path.split(_END)[:-1])

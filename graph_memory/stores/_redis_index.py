@@ -1,4 +1,4 @@
-"""The index of a namespace in the process, brought up to date from Redis before each ranked search, and the ranking over it.
+"""The index of a namespace in the process, brought up to date from Redis before each ranked search.
 
 What changes is appended; what was replaced or removed is left in place and skipped, until it is half of everything and the
 index is read anew. Least recently used namespaces go first when the memory allowed is full.
@@ -9,19 +9,17 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graph_memory.context.fusion import FusionWeights, Ranking, bm25, fuse
 from graph_memory.stores._embedding import Vector, size_mismatch
 from graph_memory.stores._ops import Namespace
 from graph_memory.stores._redis_rows import read_row
 from graph_memory.stores._vectors import cosines, spread
-from graph_memory.stores.hits import Statistics
 
 Positions = NDArray[np.int64]
 _POSTING = 16  # bytes
@@ -52,6 +50,24 @@ class Changes(NamedTuple):
         return cls(born, int(last), int(removed), int(count), int(since), keys, rows, gone)
 
 
+class Living(NamedTuple):
+    """What a ranking needs of an index in one state, by position.
+
+    Attributes:
+        alive: whether an item is there still.
+        updated: when, in microseconds.
+        lengths: in words, of what is gone too.
+        documents: how many are alive.
+        words: length of all of them.
+    """
+
+    alive: NDArray[np.bool_]
+    updated: Positions
+    lengths: NDArray[np.float64]
+    documents: int
+    words: float
+
+
 @dataclass(slots=True)
 class Index:
     """A namespace's index rows as of `since`. Positions are never reused."""
@@ -69,6 +85,7 @@ class Index:
     owners: array[int] = field(default_factory=lambda: array("q"))
     vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), "<f4"))
     entries: int = 0
+    _living: tuple[tuple[int, int], Living] | None = None
     _spread: tuple[tuple[int, int], tuple[float, float] | None] | None = None
 
     @property
@@ -105,8 +122,18 @@ class Index:
         if found is None:
             return np.empty(0, np.int64), np.empty(0)
         positions, counts = np.array(found[0], np.int64), np.array(found[1], np.float64)
-        living = np.frombuffer(self.alive, np.bool_)[positions]
+        if len(self.keys) == len(self.position):
+            return positions, counts
+        living = self.living().alive[positions]
         return positions[living], counts[living]
+
+    def living(self) -> Living:
+        """The items as arrays; made once for each state of the index."""
+        if self._living is None or self._living[0] != self._state:
+            alive = np.frombuffer(bytes(self.alive), np.bool_)
+            updated, lengths = np.array(self.updated, np.int64), np.array(self.lengths, np.float64)
+            self._living = self._state, Living(alive, updated, lengths, len(self.position), float(lengths[alive].sum()))
+        return self._living[1]
 
     def meanings(self, vector: Vector, where: str) -> NDArray[np.float64]:
         """The cosine of every item with a vector, that of its closest text; NaN where it has none."""
@@ -121,12 +148,16 @@ class Index:
 
     def spread(self) -> tuple[float, float] | None:
         """Mean and deviation of the cosine of two random texts; reckoned once for each state of the index."""
-        if self._spread is None or self._spread[0] != (self.since, self.removed):
-            living = np.frombuffer(self.alive, np.bool_)[np.array(self.owners, np.int64)]
+        if self._spread is None or self._spread[0] != self._state:
+            living = self.living().alive[np.array(self.owners, np.int64)]
             vectors = self.vectors[: len(self.owners)]
             found = spread(vectors if living.all() else vectors[living])
-            self._spread = (self.since, self.removed), found
+            self._spread = self._state, found
         return self._spread[1]
+
+    @property
+    def _state(self) -> tuple[int, int]:
+        return self.since, self.removed
 
     def _drop(self, key: str) -> None:
         at = self.position.pop(key, None)
@@ -197,81 +228,3 @@ class IndexCache:
         while total > self._most and len(self._known) > 1:
             _, dropped = self._known.popitem(last=False)
             total -= dropped.size
-
-
-class Candidate(NamedTuple):
-    """One item that a search found."""
-
-    namespace: Namespace
-    key: str
-    score: float | None
-    parts: dict[str, float]
-
-
-class Ranked(NamedTuple):
-    """All that a search found, best first; and what is known of everything searched.
-
-    Attributes:
-        starts: where the positions of each index begin when all of them are counted through.
-        found: positions of the candidates.
-        order: the candidates, best first.
-    """
-
-    indexes: Sequence[Index]
-    starts: Positions
-    found: Positions
-    order: Positions
-    ranking: Ranking
-    statistics: Statistics
-
-    def candidates(self, first: int, last: int) -> list[Candidate]:
-        """A part of the candidates, best first."""
-        some = self.order[first:last]
-        spaces = np.searchsorted(self.starts, self.found[some], side="right") - 1
-        positions = (self.found[some] - self.starts[spaces]).tolist()
-        indexes = [self.indexes[space] for space in spaces.tolist()]
-        found = zip(indexes, positions, self.ranking.relevance[some].tolist(), self.ranking.parts_of(some), strict=True)
-        return [Candidate(index.namespace, index.keys[at], score, parts) for index, at, score, parts in found]
-
-
-def ranked(
-    indexes: Sequence[Index], terms: Iterable[str], vector: Vector | None, weights: FusionWeights, where: str
-) -> Ranked:
-    """Everything that the words or the meaning find, best first. Equal relevance: last updated first.
-
-    Raises:
-        ConfigurationError: the vector has another size than the stored ones.
-    """
-    starts = np.cumsum([0, *(len(index.keys) for index in indexes)])[: len(indexes)].astype(np.int64)
-    alive = np.concatenate([np.empty(0, np.bool_), *(np.frombuffer(bytes(index.alive), np.bool_) for index in indexes)])
-    words, frequencies = _words(indexes, starts, alive, terms)
-    candidates = words > 0
-    meaning, between = None, None
-    if vector is not None:
-        meaning = np.concatenate([np.empty(0), *(index.meanings(vector, where) for index in indexes)])
-        candidates |= ~np.isnan(meaning)
-        between = max(indexes, key=lambda index: len(index.owners)).spread() if indexes else None
-    found = np.flatnonzero(candidates & alive).astype(np.int64)
-    ranking = fuse(words=words[found], meaning=None if meaning is None else meaning[found], weights=weights)
-    updated = np.concatenate([np.empty(0, np.int64), *(np.array(index.updated, np.int64) for index in indexes)])
-    order: Positions = np.lexsort((-updated[found], -ranking.relevance))
-    return Ranked(indexes, starts, found, order, ranking, Statistics(int(alive.sum()), frequencies, between))
-
-
-def _words(
-    indexes: Sequence[Index], starts: Positions, alive: NDArray[np.bool_], terms: Iterable[str]
-) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """BM25 of every position, and in how many items each term stands."""
-    lengths = np.concatenate([np.empty(0), *(np.array(index.lengths, np.float64) for index in indexes)])
-    documents = int(alive.sum())
-    average = float(lengths[alive].sum()) / max(documents, 1)
-    scores, frequencies = np.zeros(len(alive)), {}
-    for term in terms:
-        found = [index.postings_of(term) for index in indexes]
-        at = np.concatenate(
-            [np.empty(0, np.int64), *(some + start for (some, _), start in zip(found, starts, strict=True))]
-        )
-        counts = np.concatenate([np.empty(0), *(some for _, some in found)])
-        frequencies[term] = int((counts >= 1).sum())  # below one: in a neighbour's words only
-        scores[at] += bm25(counts, lengths[at], documents=documents, average_length=average)
-    return scores, frequencies

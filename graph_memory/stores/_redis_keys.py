@@ -6,7 +6,7 @@ one slot of a cluster. Each bucket has a directory of its namespaces, so all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -46,10 +46,9 @@ class Keys:
         """What the names of a namespace's items begin with; the item's key follows."""
         return _items(self.prefix, namespace)
 
-    def space(self, namespace: Namespace) -> list[bytes]:
+    def space(self, namespace: Namespace) -> Sequence[bytes]:
         """What a namespace has: directory, then order, rows, expiry and meta."""
-        bucket, path = bucket_of(namespace), encode_path(namespace)
-        return [self.directory(bucket), *(_named(self.prefix, bucket, f"{kind}:{path}") for kind in _SPACE)]
+        return _space(self.prefix, namespace)
 
 
 @lru_cache(1024)
@@ -63,15 +62,21 @@ def buckets_under(prefix: Namespace) -> Iterable[int]:
     return [bucket_of(prefix)] if len(prefix) >= _OWNER else range(BUCKETS)
 
 
-def bounds(prefix: Namespace) -> Iterator[bytes]:
+def bounds(prefix: Namespace) -> tuple[bytes, bytes]:
     """The range of a directory's members under a prefix, as ZRANGEBYLEX takes it."""
     low, high = path_range(prefix)
-    yield b"[" + low.encode() if low else b"-"
-    yield b"(" + high.encode() if high else b"+"
+    return b"[" + low.encode() if low else b"-", b"(" + high.encode() if high else b"+"
 
 
 def _named(prefix: str, bucket: int, name: str) -> bytes:
     return f"{{{prefix}:{bucket}}}:{name}".encode()
+
+
+@lru_cache(1024)
+def _space(prefix: str, namespace: Namespace) -> tuple[bytes, ...]:
+    """The keys of a namespace; kept as those of items are."""
+    bucket, path = bucket_of(namespace), encode_path(namespace)
+    return _named(prefix, bucket, "spaces"), *(_named(prefix, bucket, f"{kind}:{path}") for kind in _SPACE)
 
 
 @lru_cache(1024)

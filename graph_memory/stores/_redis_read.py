@@ -17,8 +17,9 @@ from graph_memory.redis_rounds import Call, Round, Steps, together
 from graph_memory.stores._embedding import Vector
 from graph_memory.stores._filters import matches
 from graph_memory.stores._ops import Namespace, decode_path, encode_path, list_namespaces
-from graph_memory.stores._redis_index import Candidate, Changes, Index, IndexCache, ranked
+from graph_memory.stores._redis_index import Changes, Index, IndexCache
 from graph_memory.stores._redis_keys import Keys, bounds, bucket_of, buckets_under
+from graph_memory.stores._redis_ranking import Candidate, ranked
 from graph_memory.stores._redis_rows import StoredHit, StoredItem, is_mortal
 from graph_memory.stores._redis_scripts import CHANGES, ERA, LIVING, PAGE, REFRESH, SWEEP
 from graph_memory.stores.eras import EraOp
@@ -72,7 +73,7 @@ class Reader:
             found = ranked(indexes, query, vector, self.weights, self.where)
         hits: list[StoredHit] = []
         start, size, wanted = 0, op.offset + op.limit, op.offset + op.limit
-        while len(hits) < wanted and start < len(found.order):
+        while len(hits) < wanted and start < len(found.found):
             candidates = found.candidates(start, start + size)
             hits += yield from self._hits(candidates, op)
             start, size = start + size, max(size, _FIRST_CHUNK) * 4
@@ -205,19 +206,14 @@ class Reader:
         """The living items among the candidates that match the filter, in order."""
         if not candidates:
             return []
-        command_of: dict[int, list[Candidate]] = {}
-        for one in candidates:
-            command_of.setdefault(bucket_of(one.namespace), []).append(one)
-        groups = list(command_of.values())
-        replies = yield [("MGET", *(self.keys.item(one.namespace, one.key) for one in some)) for some in groups]
-        data = {
-            (one.namespace, one.key): value
-            for some, values in zip(groups, replies, strict=True)
-            for one, value in zip(some, values, strict=True)
-        }
-        there = ((one, data[one.namespace, one.key]) for one in candidates)
-        hits = (StoredHit(*one, value) for one, value in there if value is not None)
-        return [hit for hit in hits if not op.filter or matches(json.loads(hit.json or ""), op.filter)]
+        buckets: dict[int, list[int]] = {}
+        for at, one in enumerate(candidates):
+            buckets.setdefault(bucket_of(one.namespace), []).append(at)
+        names = [self.keys.before(one.namespace) + one.key.encode() for one in candidates]
+        replies = yield [("MGET", *[names[at] for at in some]) for some in buckets.values()]
+        data = dict(zip(chain.from_iterable(buckets.values()), chain.from_iterable(replies), strict=True))
+        hits = [StoredHit(*one, data[at]) for at, one in enumerate(candidates) if data[at] is not None]
+        return [hit for hit in hits if matches(json.loads(hit.json or ""), op.filter)] if op.filter else hits
 
     def _listing(self, prefix: Namespace) -> Round:
         low, high = bounds(prefix)
