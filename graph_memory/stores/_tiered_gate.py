@@ -74,6 +74,10 @@ class Gate:
                 raise
             return view
 
+    def moved_since(self, view: View) -> bool:
+        """Whether this process has learnt of a move since; a view may be of when the durable store was out of reach."""
+        return self.known is not None and self.known.epoch != view.epoch
+
     def asked(self) -> Steps[View]:
         """What the durable store says now."""
         asked_at = self.clock()

@@ -94,6 +94,8 @@ class Tier:
             found = yield from self._found(asked, view)
         except HotError:
             return (yield from _durable(ops))
+        if self.gate.moved_since(view):
+            return (yield from _durable(ops))
         return [found[Place(op.namespace, op.key)] for op in ops]
 
     def write(self, places: Sequence[Place], act: Request) -> Steps[Any]:

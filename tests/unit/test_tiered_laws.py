@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from graph_memory.stores._tiered_slots import Slot, State
-from tests.tiers import Life
+from graph_memory.stores._tiered_slots import Place, Slot, State
+from tests.tiers import Life, Running, World
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +22,31 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 def test_no_read_is_older_than_what_was_acknowledged(seed: int) -> None:
     """Three processes; a hot store that is cut off, forgets or goes back; a durable one that is down at times."""
     Life(seed).go_on(250)
+
+
+def test_a_read_heeds_what_its_process_learns_meanwhile() -> None:
+    """It asked in vain whether the gate is open; before it sees a copy, another of its process hears of the closing."""
+    world, place = World(2), Place(("users", "ada"), "a")
+    here, there = world.processes
+    ended(world, world.write(here, place, 1))
+    there.reaches_hot, closing = False, world.write(there, place, 2)
+    for _ in range(2):
+        ended(world, closing)
+        world.now += 2.0
+
+    late, other = world.read(here, place), world.read(here, Place(place.namespace, "b"))
+    world.step(late, "before")
+    ended(world, other)
+    ended(world, late)
+
+    assert world.acknowledged[place] == 2
+    assert world.reads == 2
+
+
+def ended(world: World, one: Running) -> None:
+    """Answers its requests until it ends or pauses."""
+    while one in world.running and one.wakes <= world.now:
+        world.step(one)
 
 
 def test_without_eras_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
