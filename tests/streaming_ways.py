@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
@@ -111,6 +112,11 @@ def with_both(has_memory: bool, is_async: bool) -> Any:
     return agent(memory_tools(own), middleware=[MemoryMiddleware(own, budget_tokens=2000)]) if has_memory else agent()
 
 
+def echo(state: MessagesState) -> dict[str, Any]:
+    """A node without a model; it gives back its whole list of messages."""
+    return {"messages": [*state["messages"], AIMessage(f"You said something in {len(SAID)} turns.")]}
+
+
 def subagent() -> Any:
     """An agent that is a node of another graph; it gives back its whole list of messages."""
     return create_agent(Scripted(answers=list(WITH_TOOLS)), [look_up])
@@ -146,6 +152,10 @@ WAYS = {
         lambda memory, is_async: attached(around(llm_node(is_async)), memory, turns=1, prune=True),
         ATTACHED,
         prunes=True,
+    ),
+    "attach to a function": Way(lambda memory, is_async: attached(around(echo), memory), ATTACHED),
+    "attach to a function with a window": Way(
+        lambda memory, is_async: attached(around(echo), memory, turns=1), ATTACHED
     ),
     "attach to an agent": Way(lambda memory, is_async: attached(around(subagent()), memory), ATTACHED, is_graph=True),
     "attach to an agent with a window": Way(

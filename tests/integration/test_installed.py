@@ -66,16 +66,11 @@ def installed(wheel: Path, folder: Path) -> Path:
 
 
 def missing_from(wheel: Path) -> set[str]:
-    """Files of the package that the wheel lacks; what Git ignores is no part of it."""
-    ours = ["git", "ls-files", "graph_memory", "sql"]
-    listed = run(ours, ROOT).stdout.split() or [
-        path.relative_to(ROOT).as_posix()
-        for part in ("graph_memory", "sql")
-        for path in (ROOT / part).rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-    wanted = {f"graph_memory/{name}" if name.startswith("sql/") else name for name in listed}
-    return wanted - set(zipfile.ZipFile(wheel).namelist())
+    """Files of the package that the wheel lacks."""
+    package, sql = ROOT / "graph_memory", ROOT / "sql"
+    wanted = {f"graph_memory/{path.relative_to(package).as_posix()}" for path in package.rglob("*.*")}
+    wanted |= {f"graph_memory/sql/{path.name}" for path in sql.iterdir()}
+    return {name for name in wanted if not name.endswith(".pyc")} - set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_a_fresh_environment_runs_what_the_readme_shows(tmp_path: Path) -> None:
