@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from graph_memory.memories.working.items import WorkingStep as WorkingStep
     from graph_memory.memories.working.memory import WorkingMemory as WorkingMemory
     from graph_memory.memories.working.state import together as together
+    from graph_memory.models import StructuredBy as StructuredBy
     from graph_memory.opening import open_memory as open_memory
     from graph_memory.sealing import new_key as new_key
     from graph_memory.settings import MemorySettings as MemorySettings
@@ -183,6 +184,7 @@ _HOMES = {
     "memories.working.items": ["Scratchpad", "WorkingItem", "WorkingStep"],
     "memories.working.memory": ["WorkingMemory"],
     "memories.working.state": ["together"],
+    "models": ["StructuredBy"],
     "opening": ["open_memory"],
     "sealing": ["new_key"],
     "settings": ["MemorySettings", "load_workspaces"],
