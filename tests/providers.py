@@ -11,7 +11,10 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 from langchain_google_genai import ChatGoogleGenerativeAI, GoogleGenerativeAIEmbeddings
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import RetryPolicy
 
+from graph_memory import MemoryState, attach
 from graph_memory.testing.models import ModelServer
 
 
@@ -77,3 +80,31 @@ def at_home(monkeypatch: pytest.MonkeyPatch, server: ModelServer) -> None:
     """Sets the environment by which clients find the stand-in."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
+
+
+class OneModel:
+    """A chat node that asks its model for each answer, sync or async."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def sync(self, state: MemoryState) -> dict[str, Any]:
+        """Answers."""
+        return {"messages": [self.model.invoke(state["messages"])]}
+
+    async def later(self, state: MemoryState) -> dict[str, Any]:
+        """Answers."""
+        return {"messages": [await self.model.ainvoke(state["messages"])]}
+
+
+def chatting(
+    model: Any, mode: str, memories: Any, *, retry_policy: RetryPolicy | None = None, **options: Any
+) -> StateGraph[Any, Any, Any, Any]:
+    """START → assistant → END, where the assistant is the model; options are those of `attach`."""
+    node = OneModel(model)
+    builder = StateGraph(MemoryState)
+    builder.add_node("assistant", node.sync if mode == "invoke" else node.later, retry_policy=retry_policy)
+    builder.add_edge(START, "assistant")
+    builder.add_edge("assistant", END)
+    attach(builder, "assistant", memories, **{"budget_tokens": 2000, **options})
+    return builder
