@@ -198,6 +198,8 @@ def _broken_calls(body: Sequence[BaseMessage], last: BaseMessage | None) -> list
         waiting = []
         if message.type == "ai":
             waiting = [call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
+            if waiting and position and body[position - 1].type == "ai":
+                found.append("a tool call directly after an answer")
             is_open_end = position == len(body) - 1 and last is not None and message.id == last.id and last.type == "ai"
             if is_open_end:
                 waiting = []

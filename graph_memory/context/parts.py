@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 from graph_memory.context.exchanges import RUNNING, Fate, shorten_turn
 from graph_memory.context.history import History, offered_history
-from graph_memory.context.render import CLOSE, OPEN, block, system_message, with_memory
+from graph_memory.context.render import CLOSE, OPEN, block, system_message, with_calls_joined, with_memory
 from graph_memory.context.selection import Offer, offer
 from graph_memory.context.tokens import message_tokens
 from graph_memory.context.turns import Thread, split_thread
@@ -54,7 +54,8 @@ class Parts:
         running = [fate.message for fate in self.fates if fate.kept]
         if human is not None:
             running[0] = with_memory(human, block(texts[False]))
-        return [*([front] if front else []), *(self.history.messages if self.history else []), *running]
+        said = [*(self.history.messages if self.history else []), *running]
+        return [*([front] if front else []), *with_calls_joined(said)]
 
 
 def must_show(

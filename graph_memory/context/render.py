@@ -12,6 +12,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, SystemMessage
 
+from graph_memory.context.ledger import role_of
+
 OPEN = "<memory>"
 CLOSE = "</memory>"
 SYSTEM_ID = "graph_memory-system"
@@ -69,6 +71,24 @@ def with_memory(human: BaseMessage, memory: str) -> BaseMessage:
     if not memory:
         return human
     return human.model_copy(update={"content": _joined([memory, human.content])})
+
+
+def with_calls_joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages, where an answer and a tool call that directly follows it are one message: Gemini refuses such a call alone.
+
+    The answer of one agent and the call of the next stand like that in a thread.
+    """
+    joined: list[BaseMessage] = []
+    for message in messages:
+        if joined and _calls(message) and role_of(joined[-1]) == "ai" and not _calls(joined[-1]):
+            content = _joined([joined.pop().content, message.content])
+            message = message.model_copy(update={"content": content})
+        joined.append(message)
+    return joined
+
+
+def _calls(message: BaseMessage) -> bool:
+    return role_of(message) == "ai" and bool(message.__dict__["tool_calls"] or message.__dict__["invalid_tool_calls"])
 
 
 def without_memory(content: str | list[Any]) -> str | list[Any]:
