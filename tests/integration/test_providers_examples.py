@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graph_memory.testing.models import Answer, Asked, ModelServer
+from tests.integration.test_docs import blocks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -39,3 +40,10 @@ def test_the_example_runs(name: str, warnings: str, tmp_path: Path) -> None:
     assert "--- Memory statistics ---" in done.stdout
     assert server.refused == []
     assert {asked.kind for asked in server.requests} == {"chat", "embeddings"}
+
+
+def test_the_page_shows_a_test_that_passes(tmp_path: Path) -> None:
+    """The test without a key, as it stands in docs/providers.md."""
+    [script] = blocks("docs/providers.md", "python")
+
+    subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=tmp_path, check=True, timeout=120)
