@@ -102,6 +102,11 @@ def named_model(name: str) -> BaseChatModel:
     return model
 
 
+def is_named(model: ChatModel) -> bool:
+    """Whether it is given by its name, so that it is made when it is first asked."""
+    return isinstance(model.model if isinstance(model, StructuredBy) else model, str)
+
+
 def resolved(model: ChatModel) -> Any:
     """The model itself, whether given or named."""
     if isinstance(model, StructuredBy):

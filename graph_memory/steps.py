@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar,
 
 from graph_memory.errors import GraphMemoryError, ModelError, StoreError, StoreUnavailableError
 from graph_memory.expiry import keeps_ttl, living, utc_now
-from graph_memory.models import ChatModel, question, structured
+from graph_memory.models import ChatModel, is_named, question, resolved, structured
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -193,8 +193,9 @@ def _invoked(request: Generate) -> Any:
 
 
 async def _ainvoked(request: Generate) -> Any:
-    # In a thread: making a model that is given by name reads files.
-    model, messages = await asyncio.to_thread(question, request.model, request.messages, request.schema)
+    if is_named(request.model):
+        await asyncio.to_thread(resolved, request.model)  # making it reads files
+    model, messages = question(request.model, request.messages, request.schema)
     return await model.ainvoke(messages, _QUIET)
 
 

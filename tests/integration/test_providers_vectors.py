@@ -16,7 +16,7 @@ from langgraph.store.memory import InMemoryStore
 
 from graph_memory import BufferMemory, VectorMemory, open_memory, open_store
 from graph_memory.errors import ConfigurationError, StoreError
-from graph_memory.testing.models import Failure, Malformed, ModelServer
+from graph_memory.testing.models import Failure, Hang, Malformed, ModelServer
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, remembered, said
 from tests.providers import EMBEDDERS, at_home, embedders
@@ -157,6 +157,18 @@ def test_a_turn_that_could_not_be_embedded_is_made_up_for(embedder: str, mode: s
     assert "the embedder failed" in first["memory_context"].degradations["vector"]
     assert sorted(texts) == ["My sister Ines plays the cello.", "She lives in Ghent.", "answer 1", "answer 2"]
     assert server.key not in caplog.text
+
+
+@both
+@embedders
+def test_an_embedder_that_hangs_is_waited_for_no_longer_than_allowed(embedder: str, mode: str):
+    """The node answers without what would have been found; the reason stands in the context."""
+    with ModelServer(trouble=[Hang()]) as server, open_store("sqlite://", embed=EMBEDDERS[embedder](server)) as store:
+        graph = plain(Assistant(), [VectorMemory(deadline_seconds=0.2)]).compile(store=store)
+        result = call(graph, mode, said("What does my sister play?"), in_thread())
+
+    assert result["messages"][-1].text == "answer 1"
+    assert "no answer within" in result["memory_context"].degradations["vector"]
 
 
 @pytest.mark.usefixtures("bytes_encoding")

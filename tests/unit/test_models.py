@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
+from graph_memory.context.tokens import token_counter
 from graph_memory.errors import ConfigurationError, ModelError
-from graph_memory.models import answer_text, checked_model, named_model, structured
+from graph_memory.memories.summary.writing import Writer
+from graph_memory.models import StructuredBy, answer_text, checked_model, named_model, structured
 from graph_memory.steps import Generate, Steps, arun, run
 
 
@@ -122,6 +126,58 @@ def test_an_unknown_name_says_which_model():
     """A mistyped provider is one sentence, not a traceback of LangChain."""
     with pytest.raises(ModelError, match="'nobody:nothing' cannot be used"):
         named_model("nobody:nothing")
+
+
+async def test_a_model_by_name_is_made_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch):
+    """Its package is imported and files are read: an event loop has better things to do."""
+    made_in: list[threading.Thread] = []
+
+    def make(name: str) -> FakeListChatModel:
+        made_in.append(threading.current_thread())
+        return FakeListChatModel(responses=["They spoke of whales."])
+
+    monkeypatch.setattr("langchain.chat_models.init_chat_model", make)
+    named_model.cache_clear()
+    written = Writer(memory="summary", model="a:name", prompt="", counter=token_counter()).written(
+        "", [HumanMessage("Whales!")], max_tokens=100, earlier_share=0.5
+    )
+
+    assert (await arun(written)).text == "They spoke of whales."
+    assert made_in != []
+    assert threading.current_thread() not in made_in
+    named_model.cache_clear()
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_structured_answers_can_be_asked_for_by_another_method(method: Any):
+    """The model is told which; only JSON mode needs the schema in words."""
+    asked: list[Any] = []
+
+    class Noting(Structured):
+        def with_structured_output(self, schema: type[Any], *, include_raw: bool, method: str = "") -> Structured:
+            asked.append(method)
+            return self
+
+        def invoke(self, messages: Any, config: Any) -> Any:
+            asked.extend(messages)
+            return self.answer
+
+    model = StructuredBy(Noting({"parsed": Person(name="Ada")}), method)
+
+    assert run(asking(model)) == Person(name="Ada")
+    assert asked[0] == method
+    assert asked[-1] == HumanMessage("who?")
+    assert len(asked) == (3 if method == "json_mode" else 2)
+    if method == "json_mode":
+        assert '"name"' in asked[1].text
+
+
+def test_a_method_that_nobody_knows_is_refused_early():
+    """When it is written down."""
+    with pytest.raises(ConfigurationError, match="choose from json_schema, function_calling, json_mode"):
+        StructuredBy("openai:gpt-4o-mini", "guessing")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="empty model name"):
+        checked_model(StructuredBy("", "json_mode"), "summary")
 
 
 def test_a_name_is_resolved_when_the_model_is_asked():

@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from graph_memory.errors import ModelError
 from graph_memory.extract.extractive import shortened, summarised
 from graph_memory.memories.summary.preserving import spoken_line
-from graph_memory.models import ChatModel, answer_text, resolved
+from graph_memory.models import ChatModel, answer_text, is_named, resolved
 from graph_memory.prompts import DATA_RULE, tagged
 from graph_memory.steps import Call, Generate, Steps
 from graph_memory.types import TokenCounter
@@ -85,6 +85,8 @@ class Writer:
 
     def _asked(self, model: ChatModel, earlier: str, lines: Sequence[str], max_tokens: int) -> Steps[Written]:
         """One call when all fits into one; else a summary of each part, and one of these."""
+        if self.call_tokens is None and is_named(model):
+            yield Call(resolved, (model,))  # making it reads files: not in the event loop
         at_once = self.call_tokens or context_tokens_of(model, CALL_TOKENS, share=_OF_CONTEXT)
         at_once = max(at_once, LEAST_CALL_TOKENS)
         parts = self._parts(lines, max(at_once // 2, at_once - self.counter.count_text(earlier)))
