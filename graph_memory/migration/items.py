@@ -33,7 +33,7 @@ Place: TypeAlias = str | BaseStore
 """A url, or a store that is open."""
 
 _TABLE = "store"
-_OURS = {"sqlite": "gm_items", "postgresql": "items"}
+_OURS = "gm_items"
 
 
 def records_of(
@@ -78,12 +78,13 @@ def stored_items(place: Place, prefix: tuple[str, ...]) -> Items:
         yield from _pages(place, prefix)
         return
     where = parse(place)
-    if where.scheme in _OURS:
+    if where.scheme in ("sqlite", "postgresql"):
         with opened(where) as tables:
-            is_theirs = _TABLE in tables.names() and {"prefix", "key", "value"} <= tables.columns(_TABLE)
-            if is_theirs:
+            if {"prefix", "key", "value"} <= tables.columns(_TABLE):
                 yield from _rows(tables, prefix)
                 return
+            if where.scheme == "sqlite" and _OURS not in tables.names():  # opening it as ours would change it
+                raise ConfigurationError(f"{tables.where} holds no items of a LangGraph store: check the url")
     with open_store(place, create=False) as store:
         yield from _pages(store, prefix)
 

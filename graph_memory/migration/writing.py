@@ -70,16 +70,20 @@ class Writer:
             self.report.threads.add((chunk.user, chunk.thread))
         gets = [self._gets(turn, chunk, scope) for turn in turns]
         found = iter((yield StoreOps(list(chain.from_iterable(gets)))))
-        there = [[next(found) is not None for _ in part] for part in gets]
-        for turn, known in zip(turns, there, strict=True):
-            self._count_turn(turn, chunk, known)
+        there = [
+            _Taken(turn, [next(found) for _ in part], chunk.thread) for turn, part in zip(turns, gets, strict=True)
+        ]
+        for taken in there:
+            self._count_turn(taken, chunk)
         if self.report.dry_run:
             return
         seq, previous = chunk.seq, chunk.previous
-        for is_known, group in groupby(zip(turns, there, strict=True), key=lambda one: all(one[1])):
-            told = tuple(chain.from_iterable(turn for turn, _ in group))
-            if not is_known:
-                yield from self._tell(Turn(scope, told, chunk.root, self.now, previous, {"seq": seq}))
+        for needs, group in groupby(there, key=lambda taken: (taken.needs_memos, taken.needs_archive)):
+            told = tuple(chain.from_iterable(taken.turn for taken in group))
+            turn = Turn(scope, told, chunk.root, self.now, previous, {"seq": seq})
+            for memory, is_needed in zip((self.vector, self.buffer), needs, strict=True):
+                if is_needed:
+                    yield from memory.remember(turn)
             seq, previous = seq + sum(map(is_spoken, told)), told[-1]
 
     def facts(self, user: str, noted: Sequence[Noted]) -> Steps[None]:
@@ -128,19 +132,14 @@ class Writer:
         said = [_get(where, memo_id(chunk.root, m.id or "", self.vector.name)) for m in turn if self._is_said(m)]
         return [*said, *([_get(archive.where, turn_key(turn))] if archive is not None else [])]
 
-    def _count_turn(self, turn: Messages, chunk: Chunk, known: Sequence[bool]) -> None:
+    def _count_turn(self, taken: _Taken, chunk: Chunk) -> None:
         """Counts each message; what is not searched for is there when its turn is archived."""
-        there = iter(known)
-        for message in turn:
-            is_known = next(there) if self._is_said(message) else all(known)
-            place = f"thread {chunk.thread}" if chunk.thread is not None else "a conversation"
+        memos = iter(taken.memos)
+        place = "a conversation" if chunk.thread is None else f"thread {chunk.thread}"
+        for message in taken.turn:
+            is_known = next(memos) is not None if self._is_said(message) else not taken.needs_archive
             sample = Sample(f"{place}, {message.type}", chunk.user, _clipped(text_of(message)))
             self.report.count("message", sample, is_known=is_known)
-
-    def _tell(self, turn: Turn) -> Steps[None]:
-        """The archive last: it tells that the turn was taken in as a whole."""
-        yield from self.vector.remember(turn)
-        yield from self.buffer.remember(turn)
 
     def _is_said(self, message: Any) -> bool:
         return is_spoken(message) and message.type in self.vector.roles
@@ -158,6 +157,21 @@ class Writer:
         except ConfigurationError as exc:
             self.report.skip(Fault(kept.where, str(exc)))
             return []
+
+
+class _Taken:
+    """A turn, and what is there of it.
+
+    The archive is written last, so where it is missing memos may lack what is made after them, and are told again. Not so those
+    that a graph remembered: they belong to the lineage of its thread.
+    """
+
+    def __init__(self, turn: Messages, found: Sequence[Item | None], thread: str | None) -> None:
+        self.turn = turn
+        self.memos = found if thread is None else found[:-1]
+        self.needs_archive = thread is not None and found[-1] is None
+        is_graphs = any(one is not None and one.value["origin"].get("branch") is not None for one in self.memos)
+        self.needs_memos = not is_graphs and (self.needs_archive or None in self.memos)
 
 
 def by_user(records: Iterable[Any], write: Callable[[str, Sequence[Any]], Steps[None]]) -> Steps[None]:
