@@ -95,6 +95,8 @@ if TYPE_CHECKING:
     from graph_memory.memories.working.memory import WorkingMemory as WorkingMemory
     from graph_memory.memories.working.state import together as together
     from graph_memory.models import StructuredBy as StructuredBy
+    from graph_memory.migration import aimport_from as aimport_from
+    from graph_memory.migration import import_from as import_from
     from graph_memory.opening import open_memory as open_memory
     from graph_memory.sealing import new_key as new_key
     from graph_memory.settings import MemorySettings as MemorySettings
@@ -185,6 +187,7 @@ _HOMES = {
     "memories.working.memory": ["WorkingMemory"],
     "memories.working.state": ["together"],
     "models": ["StructuredBy"],
+    "migration": ["aimport_from", "import_from"],
     "opening": ["open_memory"],
     "sealing": ["new_key"],
     "settings": ["MemorySettings", "load_workspaces"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from graph_memory.errors import ConfigurationError, GraphMemoryError
+from graph_memory.memories.base import Memory
 from graph_memory.memories.ranked import forget_notes
 from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source
 from graph_memory.migration.report import ImportReport
@@ -39,7 +40,14 @@ Progress: TypeAlias = Callable[[int], None]
 
 
 def import_from(
-    source: Source, store: BaseStore, *, dry_run: bool = False, strict: bool = False, progress: Progress | None = None
+    source: Source,
+    store: BaseStore,
+    *,
+    memories: Sequence[Memory] = (),
+    agent: str | None = None,
+    dry_run: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Brings memories from elsewhere into a store, where they are found as if they had been remembered here.
 
@@ -48,6 +56,9 @@ def import_from(
     Args:
         source: `Conversations`, `Export`, `LangMem`, `ChatHistory`, `LangGraphItems` or `LangGraphThreads`, or one of your own.
         store: where to.
+        memories: into which; for each kind (`VectorMemory`, `BufferMemory`, `KeyValueMemory`) that is not among them, one with
+            its defaults. What a graph is to recall must have the same name here and there.
+        agent: whose memories they become, where agents have their own.
         dry_run: only says what would be done.
         strict: ends at the first that cannot be used, instead of going on without it.
         progress: is told how many records were read.
@@ -56,22 +67,30 @@ def import_from(
         What was new, known and skipped.
 
     Raises:
-        ConfigurationError: the source is wrong; what stands before is imported.
+        ConfigurationError: the source or a memory is wrong; what stands before is imported.
         BadRecordError: one of its records cannot be used (with `strict`).
         StoreError: the source or the store failed.
     """
-    return run(_importing(source, dry_run=dry_run, strict=strict, progress=progress), store=store)
+    writer = Writer.to(memories, agent, ImportReport(dry_run=dry_run))
+    return run(_importing(source, writer, strict=strict, progress=progress), store=store)
 
 
 async def aimport_from(
-    source: Source, store: BaseStore, *, dry_run: bool = False, strict: bool = False, progress: Progress | None = None
+    source: Source,
+    store: BaseStore,
+    *,
+    memories: Sequence[Memory] = (),
+    agent: str | None = None,
+    dry_run: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """`import_from`, awaiting the store; the source is read in a worker thread."""
-    return await arun(_importing(source, dry_run=dry_run, strict=strict, progress=progress), store=store)
+    writer = Writer.to(memories, agent, ImportReport(dry_run=dry_run))
+    return await arun(_importing(source, writer, strict=strict, progress=progress), store=store)
 
 
-def _importing(source: Source, *, dry_run: bool, strict: bool, progress: Progress | None) -> Steps[ImportReport]:
-    writer = Writer(report=ImportReport(dry_run=dry_run))
+def _importing(source: Source, writer: Writer, *, strict: bool, progress: Progress | None) -> Steps[ImportReport]:
     batches = _batches(source, strict=strict)
     try:
         while batch := (yield Call(next, (batches, []))):

@@ -26,8 +26,11 @@ from graph_memory.urls import Place, parse
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import CheckpointTuple
 
 _TABLE = "checkpoints"
+_PAGE = 20
 
 Saver: TypeAlias = BaseCheckpointSaver[Any]
 
@@ -88,7 +91,7 @@ class LangGraphThreads:
         """The messages of the newest checkpoint, and for each id where it comes from. Checkpoints come newest first."""
         newest: list[BaseMessage] | None = None
         firsts = dict[str, _First]()
-        for one in saver.list({"configurable": {"thread_id": thread, "checkpoint_ns": ""}}):
+        for one in _checkpoints(saver, thread):
             messages = state_messages(one.checkpoint["channel_values"], self.messages_key)
             newest = messages if newest is None else newest
             at, named = (
@@ -134,6 +137,15 @@ def _reading(where: Place) -> Iterator[Saver]:
         from langgraph.checkpoint.postgres import PostgresSaver
 
         yield PostgresSaver(connection)
+
+
+def _checkpoints(saver: Saver, thread: str) -> Iterator[CheckpointTuple]:
+    """A thread's checkpoints, newest first, of which few are held at a time: each holds the whole conversation until then."""
+    asked: RunnableConfig = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+    before: RunnableConfig | None = None
+    while page := list(saver.list(asked, before=before, limit=_PAGE)):
+        yield from page
+        before = page[-1].config
 
 
 def _distinct(where: Place) -> Iterator[str]:

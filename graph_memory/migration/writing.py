@@ -17,6 +17,7 @@ from langgraph.store.base import GetOp, PutOp
 from graph_memory.errors import ConfigurationError
 from graph_memory.lifecycle.writing import written
 from graph_memory.memories.archive import Archive, split_turns, turn_key
+from graph_memory.memories.base import Memory
 from graph_memory.memories.buffer import BufferMemory
 from graph_memory.memories.facts import Facts
 from graph_memory.memories.key_value.memory import KeyValueMemory
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from graph_memory.memories.archive import Messages
 
+_KINDS: dict[str, type[Memory]] = {"vector": VectorMemory, "buffer": BufferMemory, "key_value": KeyValueMemory}
 _STEM = "import"
 _SHOWN = 80
 
@@ -53,6 +55,7 @@ class Writer:
         vector: takes in conversations and facts.
         buffer: archives the turns of threads.
         key_value: takes in values.
+        agent: whose memories they are, where agents have their own.
         now: when what has no time of its own was said.
         report: what came of it.
     """
@@ -60,12 +63,31 @@ class Writer:
     vector: VectorMemory = field(default_factory=VectorMemory)
     buffer: BufferMemory = field(default_factory=BufferMemory)
     key_value: KeyValueMemory = field(default_factory=KeyValueMemory)
+    agent: str | None = None
     now: datetime = field(default_factory=_utc_now)
     report: ImportReport = field(default_factory=ImportReport)
 
+    @classmethod
+    def to(cls, memories: Sequence[Memory], agent: str | None, report: ImportReport) -> Writer:
+        """The writer into these memories, and into one with its own defaults for each kind that is not among them.
+
+        Raises:
+            ConfigurationError: two are of one kind, or one takes in nothing of what is imported.
+        """
+        given: dict[str, Any] = {}
+        for memory in memories:
+            names = [name for name, kind in _KINDS.items() if isinstance(memory, kind) and name not in given]
+            if not names:
+                raise ConfigurationError(
+                    f"nothing can be imported into memory {memory.name!r}: give one buffer, one vector and one key-value memory "
+                    "at most"
+                )
+            given[names[0]] = memory
+        return cls(**given, agent=agent, report=report)
+
     def turns(self, chunk: Chunk) -> Steps[None]:
         """Tells the memories of the turns that they do not know."""
-        turns, scope = split_turns(chunk.messages), Scope(chunk.user, chunk.thread)
+        turns, scope = split_turns(chunk.messages), Scope(chunk.user, chunk.thread, self.agent)
         if chunk.thread is not None:
             self.report.threads.add((chunk.user, chunk.thread))
         gets = [self._gets(turn, chunk, scope) for turn in turns]
@@ -88,7 +110,8 @@ class Writer:
 
     def facts(self, user: str, noted: Sequence[Noted]) -> Steps[None]:
         """Keeps the facts that are not there, or read otherwise there."""
-        facts = Facts(Scope(user), self.vector.name, tier=self.vector.tier)
+        scope, kept = Scope(user, agent=self.agent), self.vector.ttl_minutes
+        facts = Facts(scope, self.vector.name, tier=self.vector.tier, ttl_minutes=kept)
         memos = [self._fact(facts, one) for one in noted]
         where, key = place(facts.scope, self.vector.name)
         about, *found = yield StoreOps([_get(where, key), *(_get(facts.where, memo.id) for memo in memos)])
@@ -150,7 +173,8 @@ class Writer:
 
     def _value(self, kept: Kept) -> list[PutOp]:
         """The operation that sets a value; none, and a fault, when it cannot be kept."""
-        shelf, origin = self.key_value.shelf(Scope(kept.user)), Origin("", turn_id=kept.key, memory=self.key_value.name)
+        shelf = self.key_value.shelf(Scope(kept.user, agent=self.agent))
+        origin = Origin("", turn_id=kept.key, memory=self.key_value.name)
         try:
             name = checked_name(kept.name, "key")
             return shelf.puts(name, kept.value, origin, kept.at or self.now, source=kept.key, stem=_STEM)

@@ -53,6 +53,20 @@ def test_time_travel_prints_what_the_page_says(tmp_path: Path) -> None:
     assert done.stdout == next(block for block in blocks(page, "") if block.startswith("on this line"))
 
 
+def test_the_import_of_the_page_finds_what_it_brought(tmp_path: Path) -> None:
+    """The code of docs/migration.md, in an empty folder."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocks("docs/migration.md", "python")[0]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "imported: 1 fact of ada\nAda's dog is called Rex.\n"
+
+
 DOCUMENTS = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 

@@ -20,6 +20,7 @@ from graph_memory import (
     KeyValueMemory,
     Scope,
     StoreError,
+    SummaryMemory,
     VectorMemory,
     export_user,
     forget,
@@ -312,6 +313,24 @@ def test_a_value_that_cannot_be_kept_is_skipped_alone():
 
         assert KeyValueMemory().items(ADA, store=store) == {"age": 36}
     assert report.first == {"a key has 1 to 512 characters, not all blank; this one has 1": "item a"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_memories_of_other_names_and_of_agents_take_imports_in(transcript: Path, way: str):
+    """The same names as in the graph; memories that take in nothing of the kind are refused."""
+    memories = [VectorMemory(name="notes"), KeyValueMemory(name="settings")]
+    records = [Noted("1", "ada", "1", "Ada likes tea.", BEGAN, {}), Kept("2", "ada", "2", "drink", "tea", BEGAN)]
+    helper = Scope("ada", agent="helper")
+    with open_store("sqlite://") as store:
+        imported(Listed(records), store, way, memories=memories, agent="helper")
+        context = VectorMemory(name="notes").get_context(helper, "What does Ada like?", store=store)
+
+        assert "tea" in context.messages[-1].text
+        assert KeyValueMemory(name="settings").items(helper, store=store) == {"drink": "tea"}
+        assert items_of(store).keys() == {one for one in items_of(store) if "agent:helper:" in one[0]}
+        for wrong in ([SummaryMemory()], [VectorMemory(), VectorMemory(name="more")]):
+            with pytest.raises(ConfigurationError, match="nothing can be imported into memory"):
+                imported(Listed(records), store, way, memories=wrong)
 
 
 def test_a_source_that_breaks_off_loses_nothing_that_it_gave():
