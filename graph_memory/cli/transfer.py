@@ -25,6 +25,7 @@ from graph_memory.migration import (
     import_from,
 )
 from graph_memory.migration.jsonl import lines_of
+from graph_memory.migration.records import on_a_line
 from graph_memory.urls import parse
 
 STANDARD = "-"
@@ -102,7 +103,7 @@ def take_in(settings: Settings, asked: Asked, *, dry_run: bool, strict: bool) ->
     for line in report.reasons():
         typer.echo(f"  {line}")
     for sample in report.samples if dry_run else ():
-        typer.echo(f"  {sample.user}, {sample.where}: {sample.text}")
+        typer.echo(f"  {on_a_line(sample.user)}, {sample.where}: {sample.text}")
 
 
 def _source(asked: Asked, user: str) -> Source:

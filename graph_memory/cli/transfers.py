@@ -77,7 +77,7 @@ def take_in(
     ] = None,
     profile: Annotated[
         list[str] | None,
-        typer.Option("--profile", metavar="KIND", help="Of langmem: a schema whose memories are profiles. Repeatable."),
+        typer.Option("--profile", metavar="NAME", help="Of langmem: a schema, key or label of profiles. Repeatable."),
     ] = None,
     kept_as: Annotated[
         KeptAs | None, typer.Option("--as", help="Of langgraph items: facts, found by search, or values under keys.")

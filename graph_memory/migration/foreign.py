@@ -80,8 +80,7 @@ def read_only(path: str | None) -> Iterator[sqlite3.Connection]:
     if path is None or not Path(path).is_file():
         raise ConfigurationError(f"there is no file {path or 'in a url without a path'} to import from: check the url")
     try:
-        uri = f"{Path(path).absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, _TIMEOUT, uri=True, check_same_thread=False)) as connection:
+        with closing(_connected(path)) as connection:
             yield connection
     except sqlite3.Error as exc:
         if is_busy(exc):
@@ -110,6 +109,27 @@ def postgres_connection(url: str, **options: Any) -> Iterator[psycopg.Connection
             yield connection
     except psycopg.Error as exc:
         raise translate(exc, where) from exc
+
+
+def _connected(path: str) -> sqlite3.Connection:
+    """A file in WAL mode can only be read with others in mind where its folder can be written to; elsewhere nobody writes."""
+    uri = f"{Path(path).absolute().as_uri()}?mode=ro"
+    try:
+        return _answering(uri)
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+    return _answering(f"{uri}&immutable=1")
+
+
+def _answering(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, _TIMEOUT, uri=True, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

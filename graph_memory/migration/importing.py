@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from graph_memory.errors import ConfigurationError, GraphMemoryError
 from graph_memory.memories.base import Memory
 from graph_memory.memories.ranked import forget_notes
-from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source
+from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source, on_a_line
 from graph_memory.migration.report import ImportReport
 from graph_memory.migration.threads import Chunk, Threads
 from graph_memory.migration.writing import Writer, by_user
@@ -29,7 +29,9 @@ class BadRecordError(ConfigurationError):
     """
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault}; what stands before it is imported, and without strict it is skipped")
+        super().__init__(
+            f"{on_a_line(str(fault))}; what stands before it is imported, and without strict it is skipped"
+        )
         self.fault = fault
 
 

@@ -133,7 +133,7 @@ def _reading(where: Place) -> Iterator[Saver]:
         return
     from psycopg.rows import dict_row
 
-    with postgres_connection(where.url, autocommit=True, row_factory=dict_row) as connection:
+    with postgres_connection(where.url, row_factory=dict_row) as connection:
         from langgraph.checkpoint.postgres import PostgresSaver
 
         yield PostgresSaver(connection)

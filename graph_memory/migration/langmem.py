@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 class LangMem:
     """Facts from LangMem's collections (`VectorMemory`), values from its profiles (`KeyValueMemory`).
 
-    A profile is what has "profile" in its kind, its namespace or its key, such as a `UserProfile`, and every kind in `profiles`.
-    Of two profiles with the same field the one that was changed last counts.
+    A profile is what has "profile" in its kind (the name of its schema), its key or a label of its namespace, or one of
+    `profiles` as one of them. Of two profiles with the same field the one that was changed last counts.
 
     Attributes:
         place: url of the store, or the store.
         namespace: the template that LangMem was given, such as "memories,{user_id}".
         user: whose memories they are where the template names no user.
-        profiles: more kinds (names of schemas) that are profiles.
+        profiles: more kinds, keys and labels of profiles. LangMem's tools keep no kind, and a manager's default has "default" as
+            its key.
     """
 
     place: Place
@@ -62,7 +63,7 @@ class LangMem:
 
     def _is_profile(self, item: Item, kind: str, user: str) -> bool:
         named = (kind, item.key, *(label for label in item.namespace if label != user))
-        return kind in self.profiles or any("profile" in one.lower() for one in named)
+        return any("profile" in one.lower() or one in self.profiles for one in named)
 
 
 def text_of(value: Any) -> str:

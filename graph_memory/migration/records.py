@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.store.base import PutOp
 
-__all__ = ["Exact", "Fault", "Kept", "Noted", "Record", "Records", "Said", "Source"]
+__all__ = ["Exact", "Fault", "Kept", "Noted", "Record", "Records", "Said", "Source", "on_a_line"]
 
 
 class Said(NamedTuple):
@@ -80,6 +80,12 @@ class Exact(NamedTuple):
 
 Record: TypeAlias = Said | Noted | Kept | Exact
 Records: TypeAlias = Generator[Record | Fault, None, None]
+
+
+def on_a_line(text: str, most: int = 200) -> str:
+    """A foreign text as it is shown: on one line, without control characters, clipped."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 class Source(Protocol):

@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from graph_memory.migration.records import Fault
+from graph_memory.migration.records import Fault, on_a_line
 
 SAMPLES = 5
 """Samples that a report keeps."""
+
+_SHOWN = 80
 
 KINDS = ("message", "fact", "value", "item")
 """What is counted: messages of conversations, facts, values under keys, items of an export."""
@@ -50,17 +52,17 @@ class ImportReport:
         self.users.add(sample.user)
         (self.known if is_known else self.new)[kind] += 1
         if not is_known and len(self.samples) < SAMPLES:
-            self.samples.append(sample)
+            self.samples.append(Sample(on_a_line(sample.where), sample.user, on_a_line(sample.text, _SHOWN)))
 
     def skip(self, fault: Fault) -> None:
         """Counts one that could not."""
         self.skipped[fault.reason] += 1
-        self.first.setdefault(fault.reason, fault.where)
+        self.first.setdefault(fault.reason, on_a_line(fault.where))
 
     def sentence(self) -> str:
         """The counts on one line."""
         new = _counts(self.new) or ("nothing new" if self.known or not self.skipped else "nothing")
-        whose = next(iter(self.users)) if len(self.users) == 1 else _plural(len(self.users), "user")
+        whose = on_a_line(next(iter(self.users))) if len(self.users) == 1 else _plural(len(self.users), "user")
         within = f" in {_plural(len(self.threads), 'thread')}" if self.threads else ""
         of = f" of {whose}{within}" if self.new else ""
         parts = [f"{'would import' if self.dry_run else 'imported'}: {new}{of}"]

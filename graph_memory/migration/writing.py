@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _KINDS: dict[str, type[Memory]] = {"vector": VectorMemory, "buffer": BufferMemory, "key_value": KeyValueMemory}
 _STEM = "import"
-_SHOWN = 80
 
 
 def _utc_now() -> datetime:
@@ -118,7 +117,7 @@ class Writer:
         new = []
         for one, memo, item in zip(noted, memos, found, strict=True):
             is_known = item is not None and _says(item, memo, one.at)
-            self.report.count("fact", Sample(one.where, user, _clipped(one.text)), is_known=is_known)
+            self.report.count("fact", Sample(one.where, user, one.text), is_known=is_known)
             new += [] if is_known else [memo]
         if new and not self.report.dry_run:
             yield from written(facts.puts(new, Participants.of(about)))
@@ -130,9 +129,7 @@ class Writer:
         new = []
         for (one, put), item in zip(puts, found, strict=True):
             is_known = item is not None and _is_same(item, put, one.at)
-            self.report.count(
-                "value", Sample(one.where, user, _clipped(str((put.value or {})["text"]))), is_known=is_known
-            )
+            self.report.count("value", Sample(one.where, user, str((put.value or {})["text"])), is_known=is_known)
             new += [] if is_known else [put]
         if new and not self.report.dry_run:
             yield from written(new)
@@ -144,7 +141,7 @@ class Writer:
         for one, item in zip(exact, found, strict=True):
             is_known = item is not None and item.value == one.put.value
             text = (one.put.value or {}).get("text")
-            self.report.count("item", Sample(one.where, one.user, _clipped(str(text or ""))), is_known=is_known)
+            self.report.count("item", Sample(one.where, one.user, str(text or "")), is_known=is_known)
             new += [] if is_known else [one.put]
         if new and not self.report.dry_run:
             yield from written(new)
@@ -161,7 +158,7 @@ class Writer:
         place = "a conversation" if chunk.thread is None else f"thread {chunk.thread}"
         for message in taken.turn:
             is_known = next(memos) is not None if self._is_said(message) else not taken.needs_archive
-            sample = Sample(f"{place}, {message.type}", chunk.user, _clipped(text_of(message)))
+            sample = Sample(f"{place}, {message.type}", chunk.user, text_of(message))
             self.report.count("message", sample, is_known=is_known)
 
     def _is_said(self, message: Any) -> bool:
@@ -220,8 +217,3 @@ def _is_same(item: Item, put: PutOp, at: datetime | None) -> bool:
     own = put.value or {}
     same = all(item.value.get(field) == own.get(field) for field in ("value", "packed"))
     return same and (at is None or item.value.get("said_at") == own.get("said_at"))
-
-
-def _clipped(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -373,6 +373,38 @@ def test_a_source_that_is_wrong_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["redis", "postgres"])
+def test_servers_take_imports_in_as_files_do(kind: str, transcript: Path, request: pytest.FixtureRequest):
+    """Once, found, and forgotten."""
+    url = request.getfixturevalue("redis_server").url if kind == "redis" else request.getfixturevalue("postgres_url")
+    with open_store(url) as store, open_store("sqlite://") as file:
+        for user in ("ada", "bob"):
+            forget(store, user)
+        for source in (Conversations(transcript), LangMem(langmem())):
+            assert imported(source, store).new == imported(source, file).new
+            assert imported(source, store).new == {}
+
+        assert items_of(store).keys() == items_of(file).keys()
+        assert "Rex" in search(ADA, "What is the dog called?", store=store)[0].memo.text
+        assert forget(store, "ada") == len(items_of(file))
+        forget(store, "bob")
+
+
+def test_what_foreign_data_is_called_is_shown_on_one_line():
+    """A key with line breaks or terminal commands does not write lines of its own."""
+    source = InMemoryStore()
+    source.put(("memories", "ada"), "a\nb\x1b[2J", {"other": 1})
+    source.put(("memories", "eve\x1b"), "1", {"content": "One.\n\x07Two."})
+    with open_store("sqlite://") as store:
+        report = imported(LangMem(source), store)
+        with pytest.raises(BadRecordError) as error:
+            imported(LangMem(source), store, strict=True)
+
+    assert report.reasons() == ["skipped 1: it holds no content of LangMem (first: item memories/ada/a b [2J)"]
+    assert report.samples[0].text == "One. Two."
+    assert all(one.isprintable() for one in (report.sentence(), str(error.value)))
+
+
 def test_the_same_text_twice_is_embedded_on_stores_that_cannot():
     """LangGraph's own store refuses a batch that embeds a text twice."""
     index: Any = {"dims": 2, "embed": lambda texts: [[1.0, 0.0] for _ in texts], "fields": ["search"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -31,6 +32,7 @@ from graph_memory import (
     search,
 )
 from graph_memory.migration import LangGraphItems, LangGraphThreads, LangMem
+from graph_memory.migration.foreign import postgres_connection, read_only
 from tests.migrating import chatted, everything, fingerprint, imported
 from tests.postgres_databases import run_sql
 from tests.redis_servers import Running
@@ -247,6 +249,29 @@ def test_items_in_our_own_servers_are_read_by_their_url(kind: str, request: pyte
 
     assert report.new == {"fact": 3}
     assert found[0].memo.text == "Fact number 2."
+
+
+def test_a_connection_for_reading_refuses_to_write(new_database: str, tmp_path: Path):
+    """Whoever's bug it would be."""
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
+        connection.execute("CREATE TABLE x (x)")
+    with pytest.raises(StoreError, match="readonly"), read_only(str(tmp_path / "x.db")) as connection:
+        connection.execute("INSERT INTO x VALUES (1)")
+    with pytest.raises(StoreError, match="takes no writes"), postgres_connection(new_database) as server:
+        server.execute("CREATE TABLE x (x int)")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
+def test_a_file_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path):
+    """A backup, say; though its journal is of the kind that wants files beside it."""
+    with sqlite_saver(tmp_path / "threads.db") as saver:
+        chatted(saver, RUNS)
+    tmp_path.chmod(0o555)
+    try:
+        with open_store("sqlite://") as store:
+            assert imported(LangGraphThreads(f"sqlite:///{tmp_path / 'threads.db'}"), store).new == {"message": 6}
+    finally:
+        tmp_path.chmod(0o755)
 
 
 @pytest.mark.parametrize("source", [LangGraphThreads, LangMem])
