@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -78,9 +78,9 @@ def chatted(saver: Any, runs: Sequence[tuple[str | None, str, str]], user_key: s
 class Listed:
     """A source of records that are given."""
 
-    def __init__(self, records: Iterable[Said | Fault | Any]) -> None:
+    def __init__(self, records: Callable[[], Iterable[Said | Fault | Any]]) -> None:
         self._records = records
 
     def records(self) -> Any:
-        """What was given."""
-        yield from self._records
+        """What is given."""
+        yield from self._records()

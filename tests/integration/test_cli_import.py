@@ -70,6 +70,19 @@ def test_every_kind_is_imported_once_after_a_dry_run(cli: Command, files: Path, 
         assert "dog" in answer
 
 
+def test_an_export_is_told_by_its_first_line(cli: Command, files: Path):
+    """It comes back as it was, after a dry run like all others."""
+    cli("import", "said.jsonl", "--user", "me")
+    cli("export", "--user", "ada", "--output", "ada.jsonl")
+    command = ["import", "ada.jsonl", "--user", "ada", "--memory", "sqlite:///other.db"]
+
+    dry = cli(*command, "--dry-run")[1]
+    assert not (files / "other.db").exists()
+    assert dry.startswith("would import: 5 items of ada\n  ada, line 2: ")
+    assert cli(*command)[1] == "imported: 5 items of ada\n"
+    assert cli(*command)[1] == "imported: nothing new; 5 items known already\n"
+
+
 def test_what_is_skipped_is_listed_with_the_reason(cli: Command, files: Path):
     """By its place in the source."""
     _, out, _ = cli("import", "said.jsonl")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,7 @@ def test_crafted_ids_stay_apart(tmp_path: Path):
     values = [Kept("x", user, "same", "name", user, BEGAN) for user in USERS]
     with open_store("sqlite://") as store:
         imported(Conversations(path), store)
-        imported(Listed([*facts, *values]), store)
+        imported(Listed(lambda: [*facts, *values]), store)
 
         for user in USERS:
             texts = sorted(
@@ -309,7 +310,7 @@ def test_a_value_that_cannot_be_kept_is_skipped_alone():
     """With the reason."""
     records = [Kept("item a", "ada", "1", " ", 1, BEGAN), Kept("item b", "ada", "1", "age", 36, BEGAN)]
     with open_store("sqlite://") as store:
-        report = imported(Listed(records), store)
+        report = imported(Listed(lambda: records), store)
 
         assert KeyValueMemory().items(ADA, store=store) == {"age": 36}
     assert report.first == {"a key has 1 to 512 characters, not all blank; this one has 1": "item a"}
@@ -322,7 +323,7 @@ def test_memories_of_other_names_and_of_agents_take_imports_in(transcript: Path,
     records = [Noted("1", "ada", "1", "Ada likes tea.", BEGAN, {}), Kept("2", "ada", "2", "drink", "tea", BEGAN)]
     helper = Scope("ada", agent="helper")
     with open_store("sqlite://") as store:
-        imported(Listed(records), store, way, memories=memories, agent="helper")
+        imported(Listed(lambda: records), store, way, memories=memories, agent="helper")
         context = VectorMemory(name="notes").get_context(helper, "What does Ada like?", store=store)
 
         assert "tea" in context.messages[-1].text
@@ -330,7 +331,7 @@ def test_memories_of_other_names_and_of_agents_take_imports_in(transcript: Path,
         assert items_of(store).keys() == {one for one in items_of(store) if "agent:helper:" in one[0]}
         for wrong in ([SummaryMemory()], [VectorMemory(), VectorMemory(name="more")]):
             with pytest.raises(ConfigurationError, match="nothing can be imported into memory"):
-                imported(Listed(records), store, way, memories=wrong)
+                imported(Listed(lambda: records), store, way, memories=wrong)
 
 
 def test_a_source_that_breaks_off_loses_nothing_that_it_gave():
@@ -342,7 +343,7 @@ def test_a_source_that_breaks_off_loses_nothing_that_it_gave():
 
     with open_store("sqlite://") as store:
         with pytest.raises(StoreError, match="the server is gone"):
-            imported(Listed(records()), store)
+            imported(Listed(records), store)
 
         assert [f.memo.text for f in search(ADA, "", store=store)] == ["One."]
 
@@ -412,7 +413,35 @@ def test_the_same_text_twice_is_embedded_on_stores_that_cannot():
     facts = [Noted(str(n), "ada", str(n), "Twice.", BEGAN, {}) for n in range(2)]
     values = [Kept(str(n), "ada", str(n), "name", "Ada", BEGAN) for n in range(2)]
 
-    assert imported(Listed([*facts, *values]), store).new == {"fact": 2, "value": 2}
+    assert imported(Listed(lambda: [*facts, *values]), store).new == {"fact": 2, "value": 2}
+
+
+def test_an_import_that_fails_at_any_operation_is_completed_by_the_next(tmp_path: Path):
+    """Episodes of sessions that are over, archived turns, facts, values and who takes part included."""
+    path = tmp_path / "said.jsonl"
+    later = talk("ada", "1", "Max is a cat.", "Nice.", began=BEGAN + timedelta(days=3))
+    path.write_text(lines(*talk("ada", "1", *REX), *talk("bob", "1", *CHESS), *later), encoding="utf-8")
+    facts: list[Any] = [
+        Noted(str(n), "ada", str(n), f"Fact {n}.", BEGAN - timedelta(days=400 * n), {}) for n in range(3)
+    ]
+    values = [Kept(str(n), "bob", str(n), f"key {n}", n, BEGAN) for n in range(3)]
+    source = Listed(lambda: [*Conversations(path).records(), *facts, *values])
+    whole = InMemoryStore()
+    imported(source, whole)
+    assert any("episodes" in where[3] for where, _ in everything(whole))
+
+    for count in range(1, 1000):
+        left = iter(range(count))
+        store = BrokenStore(lambda op, left=left: next(left, None) is None)
+        try:
+            imported(source, store)
+        except StoreError:
+            store.breaks = lambda op: False
+            imported(source, store)
+            assert everything(store) == everything(whole)
+        else:
+            break
+    assert 20 < count < 999
 
 
 def test_an_import_that_was_killed_goes_on_where_it_was(tmp_path: Path):

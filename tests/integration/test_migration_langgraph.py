@@ -95,9 +95,10 @@ def window(store: Any, scope: Scope) -> list[str]:
 @pytest.mark.parametrize("way", ["sync", "async"])
 @pytest.mark.parametrize("kind", ["object", "sqlite", "postgres", "redis"])
 def test_threads_become_archived_turns_of_their_users(
-    kind: str, way: str, tmp_path: Path, request: pytest.FixtureRequest
+    kind: str, way: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ):
     """The user is the run's, the time the checkpoint's; who named nobody is skipped, or given to whom one says."""
+    monkeypatch.setattr("graph_memory.migration.langgraph_threads._PAGE", 2)
     began = datetime.now(UTC)
     with filled(kind, tmp_path, request) as place, open_store("sqlite://") as store:
         dry = imported(LangGraphThreads(place), store, way, dry_run=True)
