@@ -1,8 +1,8 @@
 """Threads of a LangGraph checkpointer: what their newest checkpoint holds of the conversation, under the threads' own ids.
 
-Checkpoints have times: a message was said when the first of them was made that holds it, and by whoever that run was for. So a
-thread that several users spoke in is shared out among them. A thread that is gone on with under `attach` later is told of the
-same messages under the same ids, and keeps them once.
+Checkpoints have times: a message was said when the first of them was made that holds it, and by whoever that run was for, or,
+where that run named nobody, the next one that named somebody. So a thread that several users spoke in is shared out among them.
+A thread that is gone on with under `attach` later is told of the same messages under the same ids, and keeps them once.
 """
 
 from __future__ import annotations
@@ -94,10 +94,8 @@ class LangGraphThreads:
         for one in _checkpoints(saver, thread):
             messages = state_messages(one.checkpoint["channel_values"], self.messages_key)
             newest = messages if newest is None else newest
-            at, named = (
-                utc(datetime.fromisoformat(one.checkpoint["ts"])),
-                str(dict(one.metadata).get(self.user_key) or ""),
-            )
+            at = utc(datetime.fromisoformat(one.checkpoint["ts"]))
+            named = str(dict(one.metadata).get(self.user_key) or "")
             for message in messages:
                 known = firsts.get(message.id or "")
                 firsts[message.id or ""] = _First(at, named or (known.user if known else ""))

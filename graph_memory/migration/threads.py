@@ -23,7 +23,7 @@ CHUNK = 64
 LONGEST = 1000
 """Messages of one turn; a longer one is cut, because a turn is kept as a whole."""
 
-MOST = 5000
+MOST = 20_000
 """Messages that wait for the rest of their turn, in all threads together."""
 
 THREADS = 10_000

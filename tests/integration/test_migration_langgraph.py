@@ -125,15 +125,18 @@ def test_threads_become_archived_turns_of_their_users(
 
 
 def test_a_thread_of_two_users_is_shared_out():
-    """Each has what their own runs said."""
+    """Each has what their own runs said, and before those what was said in runs that named nobody yet."""
     saver = InMemorySaver()
-    chatted(saver, [("ada", "1", "My secret is A."), ("bob", "1", "My secret is B.")])
+    chatted(
+        saver,
+        [(None, "1", "Hello?"), ("ada", "1", "My secret is A."), ("bob", "1", "My secret is B."), (None, "1", "Bye.")],
+    )
     with open_store("sqlite://") as store:
         imported(LangGraphThreads(saver, user="eve"), store)
 
-        assert texts(store, ADA) == ["I heard: My secret is A.", "My secret is A."]
+        assert texts(store, ADA) == ["Hello?", "I heard: Hello?", "I heard: My secret is A.", "My secret is A."]
         assert texts(store, BOB) == ["I heard: My secret is B.", "My secret is B."]
-        assert texts(store, Scope("eve")) == []
+        assert texts(store, Scope("eve")) == ["Bye.", "I heard: Bye."]
 
 
 def test_other_names_of_the_user_and_the_conversation_can_be_said():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
@@ -46,8 +47,9 @@ def test_a_chunk_ends_where_a_turn_ends():
     assert [len(chunk.messages) for chunk in gathered(endless)] == [limits.LONGEST, limits.LONGEST, 1]
 
 
-def test_few_messages_wait_whatever_the_number_of_threads():
+def test_few_messages_wait_whatever_the_number_of_threads(monkeypatch: pytest.MonkeyPatch):
     """The thread that waited longest is handed over first."""
+    monkeypatch.setattr(limits, "MOST", 50)
     threads, waiting = Threads(), 0
     for number in range(limits.MOST * 3):
         waiting += 1
