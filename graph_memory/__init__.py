@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from graph_memory.health import check_health as check_health
     from graph_memory.lifecycle import ConsolidationReport as ConsolidationReport
     from graph_memory.lifecycle import ConsolidationRules as ConsolidationRules
+    from graph_memory.lifecycle import Reencryption as Reencryption
     from graph_memory.lifecycle import UserStatistics as UserStatistics
     from graph_memory.lifecycle import access_node as access_node
     from graph_memory.lifecycle import aconsolidate as aconsolidate
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from graph_memory.lifecycle import aimport_user as aimport_user
     from graph_memory.lifecycle import amove_tiers as amove_tiers
     from graph_memory.lifecycle import aprune as aprune
+    from graph_memory.lifecycle import areencrypt as areencrypt
     from graph_memory.lifecycle import astatistics as astatistics
     from graph_memory.lifecycle import consolidate as consolidate
     from graph_memory.lifecycle import consolidation_node as consolidation_node
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from graph_memory.lifecycle import import_user as import_user
     from graph_memory.lifecycle import move_tiers as move_tiers
     from graph_memory.lifecycle import prune as prune
+    from graph_memory.lifecycle import reencrypt as reencrypt
     from graph_memory.lifecycle import statistics as statistics
     from graph_memory.memories.assembly import aget_context as aget_context
     from graph_memory.memories.assembly import get_context as get_context
@@ -94,10 +97,11 @@ if TYPE_CHECKING:
     from graph_memory.memories.working.items import WorkingStep as WorkingStep
     from graph_memory.memories.working.memory import WorkingMemory as WorkingMemory
     from graph_memory.memories.working.state import together as together
-    from graph_memory.models import StructuredBy as StructuredBy
     from graph_memory.migration import aimport_from as aimport_from
     from graph_memory.migration import import_from as import_from
+    from graph_memory.models import StructuredBy as StructuredBy
     from graph_memory.opening import open_memory as open_memory
+    from graph_memory.opening import options_from_env as options_from_env
     from graph_memory.sealing import new_key as new_key
     from graph_memory.settings import MemorySettings as MemorySettings
     from graph_memory.settings import load_workspaces as load_workspaces
@@ -151,6 +155,7 @@ _HOMES = {
     "lifecycle": [
         "ConsolidationReport",
         "ConsolidationRules",
+        "Reencryption",
         "UserStatistics",
         "access_node",
         "aconsolidate",
@@ -159,6 +164,7 @@ _HOMES = {
         "aimport_user",
         "amove_tiers",
         "aprune",
+        "areencrypt",
         "astatistics",
         "consolidate",
         "consolidation_node",
@@ -167,6 +173,7 @@ _HOMES = {
         "import_user",
         "move_tiers",
         "prune",
+        "reencrypt",
         "statistics",
     ],
     "memories.assembly": ["aget_context", "get_context"],
@@ -188,7 +195,7 @@ _HOMES = {
     "memories.working.state": ["together"],
     "models": ["StructuredBy"],
     "migration": ["aimport_from", "import_from"],
-    "opening": ["open_memory"],
+    "opening": ["open_memory", "options_from_env"],
     "sealing": ["new_key"],
     "settings": ["MemorySettings", "load_workspaces"],
     "stats": ["BudgetAlert", "Stats"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graph_memory import checkpoints, stores
 from graph_memory.checkpoints import open_checkpointer
@@ -19,7 +20,22 @@ if TYPE_CHECKING:
 
     from graph_memory.stores._embedding import Embedder
 
-__all__ = ["Memory", "open_memory"]
+__all__ = ["Memory", "open_memory", "options_from_env"]
+
+_VARIABLES = {
+    "key": "GRAPH_MEMORY_SUPABASE_KEY",
+    "token": "GRAPH_MEMORY_SUPABASE_TOKEN",
+    "prefix": "GRAPH_MEMORY_PREFIX",
+    "hot": "GRAPH_MEMORY_HOT",
+    "queue": "GRAPH_MEMORY_QUEUE",
+    "encrypt": "GRAPH_MEMORY_ENCRYPTION_KEYS",
+    "clear": "GRAPH_MEMORY_CLEAR",
+}
+_LISTS = frozenset({"encrypt", "clear"})
+_OPTIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "store": stores.OPTIONS,
+    "checkpointer": checkpoints.OPTIONS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,32 @@ def open_memory(url: str, *, embed: Embedder | None = None, create: bool = True,
         open_store(url, embed=embed, create=create, **{k: v for k, v in options.items() if k in for_store}),
         open_checkpointer(url, create=create, **{k: v for k, v in options.items() if k in for_checkpointer}),
     )
+
+
+def options_from_env(
+    url: str, environ: Mapping[str, str], *, of: Literal["memory", "store", "checkpointer"] = "memory"
+) -> dict[str, Any]:
+    """What a url does not say of how it is opened, from variables, as options of `open_memory`.
+
+    Args:
+        url: what is to be opened; variables that mean nothing for it are left out.
+        environ: such as `os.environ`. A variable that is a list has commas in it; an empty one is not set.
+        of: or as options of `open_store` or of `open_checkpointer`, which keys to encrypt with give a `serde`.
+
+    Raises:
+        ConfigurationError: the url is wrong.
+    """
+    scheme = parse(url).scheme
+    known = frozenset().union(*(options[scheme] for kind, options in _OPTIONS.items() if of in ("memory", kind)))
+    given = {option: environ[name] for option, name in _VARIABLES.items() if environ.get(name)}
+    options: dict[str, Any] = {name: _listed(text) if name in _LISTS else text for name, text in given.items()}
+    if of == "checkpointer" and "encrypt" in options:
+        options["serde"] = serializer(options["encrypt"])
+    return {name: value for name, value in options.items() if name in known}
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class _Memories:

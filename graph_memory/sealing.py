@@ -30,6 +30,9 @@ class Keyring:
     Args:
         keys: one, or several: the first seals, all of them open.
 
+    Attributes:
+        names: what the keys are called, in the same order.
+
     Raises:
         ConfigurationError: there is none, or one is no key.
         MissingExtraError: `cryptography` is not installed.
@@ -44,13 +47,13 @@ class Keyring:
             raise ConfigurationError("encryption needs a key: make one with graph_memory.new_key()")
         raw = [_raw(key) for key in some]
         self._ciphers = {sha256(b"graph_memory" + key).hexdigest()[:8]: AESGCM(key) for key in raw}
-        self._first = next(iter(self._ciphers))
+        self.names = tuple(self._ciphers)
         self._invalid: type[Exception] = InvalidTag
 
     def seal(self, data: bytes, about: bytes) -> tuple[str, bytes]:
         """What a key is called, and the sealed data. It opens only with the same `about`, which is not in it."""
         nonce = os.urandom(_NONCE_BYTES)
-        return self._first, nonce + self._ciphers[self._first].encrypt(nonce, data, about)
+        return self.names[0], nonce + self._ciphers[self.names[0]].encrypt(nonce, data, about)
 
     def open(self, name: str, sealed: bytes, about: bytes) -> bytes:
         """The data.

@@ -20,7 +20,6 @@ _FORMS = (
 _REDIS = frozenset({"redis", "rediss"})
 _SUPABASE = frozenset({"https", "http"})
 _KNOWN = "sqlite, postgresql, redis, https (Supabase)"
-_CREDENTIALS = {"key": "GRAPH_MEMORY_SUPABASE_KEY", "token": "GRAPH_MEMORY_SUPABASE_TOKEN"}
 
 
 class Opening(Protocol[T_co]):
@@ -102,17 +101,6 @@ def extra(purpose: str, name: str) -> Iterator[None]:
         if (exc.name or "").startswith("graph_memory"):
             raise
         raise MissingExtraError(purpose, name) from exc
-
-
-def credentials(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What opens a Supabase, from variables, as options of `open_store` and its like; nothing for others, whose url says it all.
-
-    Raises:
-        ConfigurationError: as in `parse`.
-    """
-    if parse(url).scheme != "supabase":
-        return {}
-    return {option: environ[name] for option, name in _CREDENTIALS.items() if name in environ}
 
 
 def _sqlite_path(rest: str) -> str | None:

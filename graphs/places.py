@@ -16,24 +16,22 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.store.base import BaseStore
 
-from graph_memory import MemorySettings, open_checkpointer, open_store
-from graph_memory.urls import credentials
+from graph_memory import MemorySettings, open_checkpointer, open_store, options_from_env
 
 DEFAULT_URL = "sqlite:///memory.db"
 _SETTINGS = MemorySettings.from_env(os.environ)
 URL = _SETTINGS.url or DEFAULT_URL
-_CREDENTIALS = credentials(URL, os.environ)
 
 
 @asynccontextmanager
 async def store() -> AsyncIterator[BaseStore]:
     """The store, open for as long as the server runs."""
-    async with open_store(URL, embed=_SETTINGS.embed, **_CREDENTIALS) as opened:
+    async with open_store(URL, embed=_SETTINGS.embed, **options_from_env(URL, os.environ, of="store")) as opened:
         yield opened
 
 
 @asynccontextmanager
 async def checkpointer() -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """The checkpointer, open for as long as the server runs."""
-    async with open_checkpointer(URL, **_CREDENTIALS) as opened:
+    async with open_checkpointer(URL, **options_from_env(URL, os.environ, of="checkpointer")) as opened:
         yield opened

@@ -138,7 +138,7 @@ def consolidate(
     run(Settings(memory, user, BUDGET, model, embed), apply=apply, prune_below=prune_below)
 
 
-for command in (databases.migrate, databases.doctor, transfers.export):
+for command in (databases.migrate, databases.reencrypt, databases.doctor, transfers.export):
     app.command()(command)
 app.command("import")(transfers.take_in)
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+
 from graph_memory.cli.show import console
 from graph_memory.doctor import Finding, examine
+from graph_memory.opening import options_from_env
 
 
-def doctor(url: str, *, timeout_seconds: float) -> int:
+def doctor(url: str, *, timeout_seconds: float, **options: str | None) -> int:
     """The command; what the process exits with: 1 when something fails.
 
+    Args:
+        options: of `open_store`, where they were given; the environment may give others.
+
     Raises:
-        ConfigurationError: it is no url of a place that can be examined.
+        ConfigurationError: it is no url of a memory, or an option does not belong to it.
     """
-    found = examine(url, timeout_seconds=timeout_seconds)
+    given = options_from_env(url, os.environ, of="store") | {
+        name: option for name, option in options.items() if option is not None
+    }
+    found = examine(url, timeout_seconds=timeout_seconds, **given)
     for one in found:
         console().print(line(one), soft_wrap=True)
     return int(any(one.grade == "fail" for one in found))

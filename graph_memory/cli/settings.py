@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from graph_memory.errors import ConfigurationError, MissingExtraError
 from graph_memory.namespaces import label
 from graph_memory.types import Scope
-from graph_memory.urls import credentials
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -66,10 +65,10 @@ class Settings:
             ConfigurationError: the url or the embedding model is wrong; on entering the block, when there is no such file.
             StoreError: on entering the block, when the file cannot be used.
         """
-        from graph_memory.opening import open_memory
+        from graph_memory.opening import open_memory, options_from_env
 
         _check_key(self.embed)
-        return open_memory(self.url, embed=self.embed, create=create, **credentials(self.url, os.environ))
+        return open_memory(self.url, embed=self.embed, create=create, **options_from_env(self.url, os.environ))
 
     def chat_model(self) -> BaseChatModel | None:
         """The chat model, None when none was asked for.

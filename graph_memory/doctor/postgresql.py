@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 from graph_memory.doctor.findings import Finding, latency, packages, timed, waiting
@@ -44,8 +46,9 @@ SELECT
 """
 
 
-def examine(place: Place, timeout_seconds: float) -> list[Finding]:
+def examine(place: Place, options: Mapping[str, Any]) -> list[Finding]:
     """What is found at a `postgresql://` url."""
+    timeout_seconds = options["timeout_seconds"]
     with closing(Pools(place.url, most=1, timeout_seconds=timeout_seconds)) as pools:
         pools.connect("SELECT 1")  # says best why nobody answers
         server, newest = _server(pools), len(migrations())

@@ -22,10 +22,11 @@ _MOST_SPACES = 1000
 _PROBE = Script("return redis.call('TIME')")
 
 
-def examine(place: Place, timeout_seconds: float) -> list[Finding]:
-    """What is found at a `redis://` url, under the keys' usual prefix."""
+def examine(place: Place, options: Mapping[str, Any]) -> list[Finding]:
+    """What is found at a `redis://` url, under the keys' prefix."""
     from redis.exceptions import RedisError
 
+    timeout_seconds, prefix = options["timeout_seconds"], options.get("prefix", PREFIX)
     with closing(Server(place.url, timeout_seconds=timeout_seconds)) as server:
         try:
             nodes = server.nodes()
@@ -35,7 +36,7 @@ def examine(place: Place, timeout_seconds: float) -> list[Finding]:
             raise translate(exc, server.where, timeout_seconds) from exc
         found = [packages("redis", "hiredis"), *(judged_cluster(facts) if server.is_cluster else [])]
         found += [one for some in facts for one in judged(some)]
-        return [*found, latency(trips), *server.run(_kept(Keys(PREFIX)))]
+        return [*found, latency(trips), *server.run(_kept(Keys(prefix)))]
 
 
 def _facts(client: Any, name: str) -> Facts:
@@ -64,9 +65,10 @@ def _kept(keys: Keys) -> Steps[list[Finding]]:
         for _, order, _, expiry, _ in [keys.space(space)]
         for command in (("ZCARD", order), ("ZCOUNT", expiry, "-inf", now))
     ]
-    talks = yield [("ZCARD", directory_keys(PREFIX, bucket)[0]) for bucket in range(THREAD_BUCKETS)]
+    talks = yield [("ZCARD", directory_keys(keys.prefix, bucket)[0]) for bucket in range(THREAD_BUCKETS)]
     whole = "" if len(spaces) <= _MOST_SPACES else f", items counted in the first {_MOST_SPACES:,}"
     says = f"items: {sum(counts[::2]):,}, namespaces: {len(spaces):,}{whole}"
+    says += "" if keys.prefix == PREFIX else f"; prefix {keys.prefix}"
     return [
         Finding("ok", "scripts", "Lua scripts may run"),
         Finding("ok", "store", says),

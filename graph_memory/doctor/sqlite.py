@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from graph_memory.doctor.findings import Finding, latency, packages, timed, waiting
 from graph_memory.sqlite_files import CHECKPOINT_TABLES, connect, is_ours, tables, translated
@@ -16,7 +18,7 @@ _LARGE = 2 << 30  # bytes that are too many to be read for a check
 _WASTE = 0.5  # of a file
 
 
-def examine(place: Place, timeout_seconds: float) -> list[Finding]:
+def examine(place: Place, options: Mapping[str, Any]) -> list[Finding]:
     """What is found at a `sqlite:///` url; a file that is not there is not made."""
     found = [packages("langgraph-checkpoint-sqlite"), Finding("ok", "sqlite", f"SQLite {sqlite3.sqlite_version}")]
     if place.path is None:
@@ -29,7 +31,7 @@ def examine(place: Place, timeout_seconds: float) -> list[Finding]:
         return [*found, Finding("fail", "file", f"the folder {folder} does not exist", f'mkdir -p "{folder}"')]
     if not Path(place.path).exists():
         return [*found, Finding("warn", "file", f"{place.path} is not there yet; the first use makes it")]
-    with closing(connect(place.path, timeout_seconds)) as connection, translated(place.path):
+    with closing(connect(place.path, options["timeout_seconds"])) as connection, translated(place.path):
         if not is_ready(connection, place.path):
             found.append(Finding("ok", "store", "nothing is remembered here yet"))
         found += _file(connection, Path(place.path))

@@ -9,12 +9,14 @@ from graph_memory.lifecycle.exporting import aexport_user, export_user
 from graph_memory.lifecycle.forgetting import aforget, auser_threads, forget, user_threads
 from graph_memory.lifecycle.importing import aimport_user, import_user
 from graph_memory.lifecycle.parts import amove_tiers, aprune, move_tiers, prune
+from graph_memory.lifecycle.reencrypting import Reencryption, areencrypt, reencrypt
 from graph_memory.lifecycle.rules import ConsolidationReport, ConsolidationRules
 from graph_memory.lifecycle.scheduling import aconsolidate_every, consolidate_every, consolidation_node
 
 __all__ = [
     "ConsolidationReport",
     "ConsolidationRules",
+    "Reencryption",
     "UserStatistics",
     "access_node",
     "aconsolidate",
@@ -25,6 +27,7 @@ __all__ = [
     "aimport_user",
     "amove_tiers",
     "aprune",
+    "areencrypt",
     "astatistics",
     "auser_threads",
     "consolidate",
@@ -36,6 +39,7 @@ __all__ = [
     "import_user",
     "move_tiers",
     "prune",
+    "reencrypt",
     "statistics",
     "user_threads",
 ]

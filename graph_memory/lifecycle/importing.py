@@ -153,10 +153,10 @@ def _put(number: int, line: dict[str, Any], prefix: tuple[str, ...]) -> PutOp:
         raise _wrong(number, "its namespace must be a list of labels that are not empty")
     if not isinstance(key, str) or not isinstance(value, dict):
         raise _wrong(number, "its key must be text and its value a JSON object")
-    return PutOp((*prefix, *where), key, value, index=_index(value))
+    return PutOp((*prefix, *where), key, value, index=index_of(value))
 
 
-def _index(value: dict[str, Any]) -> Any:
+def index_of(value: dict[str, Any]) -> Any:
     """What is searched by: a memo's own text for it; the store's default for texts of other memories; nothing of the rest."""
     if isinstance(value.get("search"), str):
         return ["search"]

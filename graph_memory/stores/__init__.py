@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "open_store"]
 
-_TIER = frozenset({"hot", "hot_seconds", "retry_seconds", "trust_seconds", "queue"})
-_SEAL = frozenset({"encrypt", "clear", "reads_plain"})
-_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"}) | _TIER | _SEAL
+TIER = frozenset({"hot", "hot_seconds", "retry_seconds", "trust_seconds", "queue"})
+SEAL = frozenset({"encrypt", "clear", "reads_plain"})
+_COMMON = frozenset({"dims", "fields", "ttl", "timeout_seconds", "weights"}) | TIER | SEAL
 OPTIONS = {
     "sqlite": _COMMON | {"cache_mb", "clock"},
     "postgresql": _COMMON | {"user", "pool_size"},
@@ -55,7 +55,7 @@ def open_store(url: str, *, embed: Embedder | None = None, create: bool = True, 
     """
     place = parse(url)
     check_options(options, OPTIONS[place.scheme], "open_store")
-    tier, seal = ({name: options.pop(name) for name in some & options.keys()} for some in (_TIER, _SEAL))
+    tier, seal = ({name: options.pop(name) for name in some & options.keys()} for some in (TIER, SEAL))
     store = _store(place, embed, options, create=create)
     if tier:
         store = _tiered(store, tier, options)
@@ -97,10 +97,14 @@ def _tiered(durable: Any, tier: dict[str, Any], options: Mapping[str, Any]) -> O
     if user is not None:
         tier["gate"] = (*user_prefix(user), "tier")
     if isinstance(hot, str):
-        own = {} if user is None else {"prefix": f"graph_memory_hot:{escape(user)}"}
-        shared = {"prefix": "graph_memory_hot"} if _is_redis(hot) else {}
-        hot = _store(parse(hot), None, {"timeout_seconds": _HOT_TIMEOUT, **shared, **own})
+        hot = _store(parse(hot), None, hot_options(hot, user, _HOT_TIMEOUT))
     return TieredStore(hot, durable, **tier)
+
+
+def hot_options(url: str, user: str | None, timeout_seconds: float) -> dict[str, Any]:
+    """What the hot store of a tier is opened with: keys of its own, and for a user's copies keys that are theirs alone."""
+    prefix = "graph_memory_hot" if user is None else f"graph_memory_hot:{escape(user)}"
+    return {"timeout_seconds": timeout_seconds} | ({"prefix": prefix} if _is_redis(url) else {})
 
 
 def _is_redis(hot: Any) -> bool:

@@ -67,6 +67,10 @@ class Journal:
         """How many writes wait."""
         return int(self._rows("SELECT count(*) FROM gm_waiting WHERE refused IS NULL")[0][0])
 
+    def refused(self) -> int:
+        """How many writes were set aside."""
+        return int(self._rows("SELECT count(*) FROM gm_waiting WHERE refused IS NOT NULL")[0][0])
+
     def is_empty(self) -> bool:
         """Whether nothing waits."""
         return not self._rows("SELECT 1 FROM gm_waiting WHERE refused IS NULL LIMIT 1")

@@ -2,9 +2,10 @@
 
 A value's parts are sealed together, with AES-GCM, bound to the item's namespace and key: what is moved to another place, such
 as another user's, does not open there. Some parts stay in the clear, and so can be filtered by and searched: what stores and
-memories need to keep order (whose claim, which thread's commit, which kind, what day), and what the owner names. Keys,
-namespaces, times of writing and the sizes of values are never hidden. What is in the clear is not protected from changes
-either.
+memories need to keep order (whose claim, which thread's commit, which kind, what day), and what the owner names. They are
+bound to the sealed ones: an item of which somebody else changed, added or took away what is in the clear does not open. Keys,
+namespaces, times of writing and the sizes of values are never hidden; nor is an item protected from being deleted, or replaced
+by an older state of itself.
 
 Without anything of the text in the clear there is no search by words or by meaning. Whoever wants `VectorMemory` and keeps what
 it searches in the clear must know that this is the text of the conversation.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any, Literal
@@ -41,6 +43,8 @@ ALWAYS_CLEAR = frozenset(
 SEALED = "sealed"
 """Top-level key of what is encrypted."""
 
+_EXACT = 1 << 53  # from here on floats are whole numbers, and not all of them
+
 
 class EncryptedStore(Block, BaseStore):
     """A `BaseStore` whose values are encrypted in the store beneath.
@@ -50,7 +54,7 @@ class EncryptedStore(Block, BaseStore):
     Args:
         store: where values are kept. Give an embedder to it, not to this one.
         keys: a key, or several: the first encrypts, all of them decrypt. To change keys, put the new one first and leave the old
-            one behind it until everything has been written again (for example by `graph-memory export` and `import`).
+            one behind it until everything was written again: by `reencrypt`, or by time where everything has a time to live.
         clear: further top-level keys of values that stay in the clear, to be filtered by and searched. Memories search by
             "search", and look for who said something by "speaker"; "metadata" is what callers filter by.
         fields: as the store's: paths that are indexed of an item whose `PutOp` names none. None: "text". Of these, and of those
@@ -88,6 +92,11 @@ class EncryptedStore(Block, BaseStore):
         """What a search with a query goes by, of what is in the clear."""
         return getattr(self.store, "ranking", "words") if self._own_clear else "nothing"
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """What the keys are called in stored values, the one that encrypts first."""
+        return self._keyring.names
+
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """The operations' results, in order.
 
@@ -111,7 +120,7 @@ class EncryptedStore(Block, BaseStore):
         ttl: float | None = None,
     ) -> bool:
         """Stores an item unless there is one already, as the store beneath does it."""
-        put = self._put(PutOp(namespace, key, dict(value), index=index, ttl=ttl))
+        put = self.sealed(PutOp(namespace, key, dict(value), index=index, ttl=ttl))
         return bool(with_put_if_absent(self.store).put_if_absent(namespace, key, put.value, put.index, ttl=ttl))
 
     async def aput_if_absent(
@@ -124,7 +133,7 @@ class EncryptedStore(Block, BaseStore):
         ttl: float | None = None,
     ) -> bool:
         """`put_if_absent`, awaiting the store."""
-        put = self._put(PutOp(namespace, key, dict(value), index=index, ttl=ttl))
+        put = self.sealed(PutOp(namespace, key, dict(value), index=index, ttl=ttl))
         return bool(await with_put_if_absent(self.store).aput_if_absent(namespace, key, put.value, put.index, ttl=ttl))
 
     def close(self) -> None:
@@ -152,14 +161,20 @@ class EncryptedStore(Block, BaseStore):
     def _beneath(self, op: Any) -> Any:
         check(op)
         if isinstance(op, PutOp):
-            return self._put(op)
+            return self.sealed(op)
         if isinstance(op, ClaimOp):
             return op._replace(value=self._hidden(op.namespace, op.key, op.value))
         if isinstance(op, SearchOp):
             self._check_search(op)
         return op
 
-    def _put(self, op: PutOp) -> PutOp:
+    def sealed(self, op: PutOp) -> PutOp:
+        """A write as the store beneath gets it.
+
+        Raises:
+            ConfigurationError: it is malformed.
+            StoreError: the value is not JSON.
+        """
         check(op)
         if op.value is None:
             return op
@@ -171,18 +186,23 @@ class EncryptedStore(Block, BaseStore):
         to_json(value)
         clear = {name: part for name, part in value.items() if name in self._clear}
         secret = to_json({name: part for name, part in value.items() if name not in self._clear})
-        name, sealed = self._keyring.seal(secret.encode(), _about(namespace, key))
+        name, sealed = self._keyring.seal(secret.encode(), _about(namespace, key, clear))
         return {**clear, SEALED: f"{name}.{base64.b64encode(sealed).decode()}"}
 
     def _opened(self, result: Any) -> Any:
         if isinstance(result, Item):
-            return self._item(result)
+            return self.opened(result)
         if not isinstance(result, list):
             return result
-        items = [self._item(one) if isinstance(one, Item) else one for one in result]
+        items = [self.opened(one) if isinstance(one, Item) else one for one in result]
         return Hits(items, result.statistics) if isinstance(result, Hits) else items
 
-    def _item(self, item: Any) -> Any:
+    def opened(self, item: Any) -> Any:
+        """An item of the store beneath, or a hit, as this one returns it.
+
+        Raises:
+            StoreError: it does not open with these keys, or is not encrypted where that is refused.
+        """
         seen, value = copy(item), item.value
         if SEALED not in value:
             if not self._reads_plain:
@@ -191,16 +211,16 @@ class EncryptedStore(Block, BaseStore):
                 )
             return seen
         clear = {name: part for name, part in value.items() if name != SEALED}
-        seen.value = {**clear, **self._secret(item.namespace, item.key, value[SEALED])}
+        seen.value = {**clear, **self._secret(value[SEALED], _about(item.namespace, item.key, clear))}
         return seen
 
-    def _secret(self, namespace: tuple[str, ...], key: str, sealed: Any) -> dict[str, Any]:
+    def _secret(self, sealed: Any, about: bytes) -> dict[str, Any]:
         name, _, text = str(sealed).partition(".")
         try:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as exc:
             raise StoreError("what is stored cannot be decrypted: it was changed, or moved from another place") from exc
-        secret: dict[str, Any] = json.loads(self._keyring.open(name, data, _about(namespace, key)))
+        secret: dict[str, Any] = json.loads(self._keyring.open(name, data, about))
         return secret
 
     def _check_search(self, op: SearchOp) -> None:
@@ -217,9 +237,28 @@ class EncryptedStore(Block, BaseStore):
             )
 
 
-def _about(namespace: tuple[str, ...], key: str) -> bytes:
-    """What a sealed value is bound to."""
-    return f"{encode_path(namespace)}\x1f{key}".encode()
+def sealed_with(value: Mapping[str, Any]) -> str | None:
+    """What the key is called that a stored value was sealed with; None for one that was not."""
+    return str(value[SEALED]).partition(".")[0] if SEALED in value else None
+
+
+def _about(namespace: tuple[str, ...], key: str, clear: Mapping[str, Any]) -> bytes:
+    """What a sealed value is bound to: its place, and what stands beside it in the clear, however a database writes that."""
+    beside = json.dumps(_canonical(clear), sort_keys=True, separators=(",", ":"))
+    return f"{encode_path(namespace)}\x1f{key}\x1f{beside}".encode()
+
+
+def _canonical(value: Any) -> Any:
+    """Equal for what JSON does not tell apart: databases give 1e22 back as a whole number, and lists for tuples."""
+    if isinstance(value, Mapping):
+        return {name: _canonical(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(part) for part in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if abs(value) < _EXACT:
+        return int(value) if value == int(value) else value
+    return repr(float(value)) if abs(value) < sys.float_info.max else str(value)
 
 
 def _first(path: str) -> str:

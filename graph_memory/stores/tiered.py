@@ -173,6 +173,14 @@ class TieredStore(Block, BaseStore):
         self._checked_drained(await self.adrain())
         return bool(await self._sides.arun(self._tier.write([_place(namespace, key)], request)))
 
+    def counts_copies(self) -> bool:
+        """Whether hot copies count now, as the durable store says: not between an outage of the hot store and its end.
+
+        Raises:
+            StoreUnavailableError: the durable store is out of reach.
+        """
+        return not self._sides.run(self._tier.gate.asked()).is_closed
+
     def drain(self) -> bool:
         """Carries out what waits in the queue, if the durable store is back; whether nothing waits any more."""
         queue = self._queue()

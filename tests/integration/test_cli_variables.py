@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
-from graph_memory import Context, Line, Memory, MemorySettings, Scope, Section, Snippet, open_memory, search
+from graph_memory import Context, Line, Memory, MemorySettings, Scope, Section, Snippet, new_key, open_memory, search
 from graph_memory.cli import main, show
 from graph_memory.cli.graph import chat_memories
+from graph_memory.cli.settings import Settings
 from graph_memory.settings.environment import PREFIX
+from graph_memory.stores.encrypted import EncryptedStore
+from graph_memory.stores.tiered import TieredStore
 from tests.supabase_projects import Project
 
 
@@ -99,3 +102,22 @@ def test_the_explained_context_of_a_chat_says_what_belongs_together(capsys: Any)
 
     assert capsys.readouterr().out.splitlines()[-1] == "00000000 goes with 11111111"
     show.console.cache_clear()
+
+
+def test_commands_open_what_a_url_does_not_say_by_variables(tmp_path: Any, monkeypatch: pytest.MonkeyPatch):
+    """Keys, what stays in the clear, and a tier; what belongs to another kind of place is left out."""
+    url = f"sqlite:///{tmp_path / 'memory.db'}"
+    for name in ("TOKEN", "PREFIX"):
+        monkeypatch.setenv(PREFIX + name, "of no concern to a file")
+    monkeypatch.setenv(PREFIX + "ENCRYPTION_KEYS", f" {new_key()}, {new_key()} ")
+    monkeypatch.setenv(PREFIX + "CLEAR", "search, speaker")
+    monkeypatch.setenv(PREFIX + "HOT", "sqlite://")
+    with Settings(url, "ada").open(create=True) as memory:
+        assert isinstance(memory.store, EncryptedStore)
+        assert len(memory.store.key_names) == 2
+        assert memory.store.ranking == "words"
+        assert isinstance(memory.store.store, TieredStore)
+    monkeypatch.setenv(PREFIX + "ENCRYPTION_KEYS", "")
+    monkeypatch.setenv(PREFIX + "CLEAR", "")
+    with Settings(url, "ada").open() as memory:
+        assert isinstance(memory.store, TieredStore)

@@ -13,17 +13,11 @@ from graph_memory import open_store
 from graph_memory.cli.app import app
 from graph_memory.doctor import examine
 from graph_memory.stores.migrations import migrate
+from tests.doctors import told
 from tests.postgres_databases import run_sql
 from tests.redis_servers import Running, running
 
 ADA = ("users", "ada")
-
-
-def told(url: str, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
-    """What the command exits with, and its lines: subject to grade and words; the last of each."""
-    result = CliRunner().invoke(app, ["doctor", url, *options])
-    lines = [line.split(maxsplit=2) for line in result.output.splitlines()]
-    return result.exit_code, {subject: (grade, words) for grade, subject, words in lines}
 
 
 def failures(url: str) -> dict[str, str]:

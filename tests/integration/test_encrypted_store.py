@@ -10,10 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, PutOp
+from typer.testing import CliRunner
 
-from graph_memory import BufferMemory, KeyValueMemory, Scope, VectorMemory, attach, new_key, open_memory, open_store
+from graph_memory import (
+    BufferMemory,
+    KeyValueMemory,
+    Scope,
+    VectorMemory,
+    areencrypt,
+    attach,
+    new_key,
+    open_memory,
+    open_store,
+    reencrypt,
+)
+from graph_memory.cli.app import app
 from graph_memory.errors import ConfigurationError, ConflictError, StoreError
 from graph_memory.stores.claims import ClaimOp
 from graph_memory.stores.encrypted import EncryptedStore
@@ -93,17 +108,76 @@ def test_another_key_is_one_clear_error() -> None:
             EncryptedStore(beneath, new_key()).search(ADA)
 
 
-def test_keys_are_changed_one_after_the_other() -> None:
-    """The first seals, all open; an old one is left out when all was written again."""
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_keys_are_changed_one_after_the_other(mode: str) -> None:
+    """The first seals, all open; an old one is left out when all was sealed again, and what was searched still is."""
     old, new = new_key(), new_key()
     with SqliteStore(None) as beneath:
-        EncryptedStore(beneath, old).put(ADA, "k", {"n": 1})
-        both = EncryptedStore(beneath, [new, old])
-        both.put(ADA, "k2", {"n": 2})
-        assert sorted(hit.value["n"] for hit in both.search(ADA)) == [1, 2]
-        for item in both.search(ADA):
-            both.put(ADA, item.key, item.value)
-        assert sorted(hit.value["n"] for hit in EncryptedStore(beneath, new).search(ADA)) == [1, 2]
+        before = EncryptedStore(beneath, old, clear=["search"])
+        before.put(ADA, "memo", {"search": "Ada likes tea", "n": 1}, index=["search"])
+        before.put(ADA, "claim", {"operation": "one", "n": 1}, index=False)
+        before.put(BOB, "brief", {"n": 1}, index=False, ttl=5)
+        both = EncryptedStore(beneath, [new, old], clear=["search"])
+        both.put(BOB, "k", {"n": 1})
+        assert len(both.search(())) == 4
+        done = reencrypt(both) if mode == "sync" else asyncio.run(areencrypt(both))
+        assert (done.written, done.left) == (2, 1)
+        after = EncryptedStore(beneath, new, clear=["search"])
+        assert [hit.value for hit in after.search(ADA, query="tea")] == [{"search": "Ada likes tea", "n": 1}]
+        assert len(after.search(ADA)) == 2
+        assert both.get(BOB, "brief").value == {"n": 1}
+        assert reencrypt(both).written == 0
+
+
+def test_keys_are_changed_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what was plain, too, when asked; without a key nothing is done."""
+    url, key = f"sqlite:///{tmp_path / 'memory.db'}", new_key()
+    with open_store(url) as store:
+        store.batch([PutOp(ADA, str(n), {"n": n}) for n in range(250)])
+
+    def told(*options: str) -> Any:
+        return CliRunner().invoke(app, ["reencrypt", url, *options])
+
+    monkeypatch.delenv("GRAPH_MEMORY_ENCRYPTION_KEYS", raising=False)
+    assert "set GRAPH_MEMORY_ENCRYPTION_KEYS" in str(told().exception)
+    monkeypatch.setenv("GRAPH_MEMORY_ENCRYPTION_KEYS", f"{key},{new_key()}")
+    assert "reads_plain" in str(told().exception)
+    assert told("--reads-plain").output == "sealed again: 250; left, because they end by themselves: 0\n"
+    with open_store(url, encrypt=key) as store:
+        assert sorted(item.value["n"] for item in store.search(ADA, limit=1000)) == list(range(250))
+
+
+def test_only_an_encrypted_store_has_keys_to_change() -> None:
+    """One sentence."""
+    with SqliteStore(None) as beneath, pytest.raises(ConfigurationError, match="only an encrypted store"):
+        reencrypt(beneath)
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.text(), NUMBERS | st.text() | st.booleans() | st.none() | st.lists(NUMBERS), max_size=4))
+def test_what_stands_in_the_clear_is_bound_to_the_rest(clear: dict[str, Any]) -> None:
+    """Whatever it is, it opens as it was, and not when it was changed, added to or taken from."""
+    with SqliteStore(None) as beneath:
+        store = EncryptedStore(beneath, new_key())
+        store.put(ADA, "k", {"origin": clear, "kind": "fact", "text": SECRET}, index=False)
+        assert store.get(ADA, "k").value == {"origin": clear, "kind": "fact", "text": SECRET}
+        kept = beneath.get(ADA, "k").value
+        without = {name: part for name, part in kept.items() if name != "kind"}
+        for changed in ({**kept, "kind": "rumour"}, {**kept, "day": 1}, {**kept, "origin": {"a": clear}}, without):
+            beneath.put(ADA, "k", changed, index=False)
+            with pytest.raises(StoreError, match="changed, or moved"):
+                store.get(ADA, "k")
+
+
+@given(st.lists(NUMBERS | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_database_may_write_numbers_its_own_way(postgres_url: str, clear: list[Any]) -> None:
+    """Postgres keeps them as decimals; what was written opens all the same."""
+    with open_store(postgres_url, encrypt=new_key()) as store:
+        store.put(ADA, "k", {"origin": clear, "text": SECRET}, index=False)
+        assert store.get(ADA, "k").value["text"] == SECRET
 
 
 def test_plain_values_are_refused_unless_they_are_expected() -> None:

@@ -21,8 +21,10 @@ from langgraph.store.base import BaseStore
 
 from graph_memory.checkpoints import open_checkpointer
 from graph_memory.errors import ConfigurationError, StoreError
-from graph_memory.opening import open_memory
+from graph_memory.opening import open_memory, options_from_env
+from graph_memory.sealing import new_key
 from graph_memory.stores import open_store
+from graph_memory.stores.encrypted import EncryptedStore
 from graph_memory.testing.stores import embed_concepts
 from tests.store_helpers import ADA
 
@@ -218,3 +220,22 @@ def test_opening_a_store_does_not_load_graphs():
         "assert 'langgraph.graph' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_variables_encrypt_a_checkpointer_as_they_do_its_store(url: str, tmp_path: Path) -> None:
+    """Whether the two are opened together or apart, no word of a thread is readable in the file."""
+    environ = {"GRAPH_MEMORY_ENCRYPTION_KEYS": new_key(), "GRAPH_MEMORY_HOT": "", "GRAPH_MEMORY_PREFIX": "for a Redis"}
+    builder = StateGraph(MessagesState)
+    builder.add_node("assistant", lambda state: {"messages": [AIMessage("the vault opens at four")]})
+    builder.add_edge(START, "assistant")
+    for opener in (
+        open_memory(url, **options_from_env(url, environ)),
+        open_checkpointer(url, **options_from_env(url, environ, of="checkpointer")),
+    ):
+        with opener as opened:
+            saver = getattr(opened, "checkpointer", opened)
+            assert builder.compile(checkpointer=saver).invoke({"messages": []}, CONFIG)["messages"][-1].text
+    with open_store(url, **options_from_env(url, environ, of="store")) as store:
+        assert isinstance(store, EncryptedStore)
+
+    assert not [path for path in tmp_path.iterdir() if b"vault" in path.read_bytes()]

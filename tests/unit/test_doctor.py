@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from graph_memory.cli.doctor import line
-from graph_memory.doctor import postgres_facts, redis_facts
+from graph_memory.doctor import postgres_facts, redis_facts, supabase_facts, tier
+from graph_memory.doctor.encryption import judged as judged_encryption
 from graph_memory.doctor.findings import Finding, latency, waiting
+from graph_memory.doctor.supabase_facts import Principal, Trial
+from graph_memory.testing.postgrest import user_token
 
 INFO = {"redis_version": "7.2.4", "role": "master", "aof_enabled": 1, "maxclients": 10000, "used_memory": 1 << 30}
 REDIS = redis_facts.Facts(INFO, {"appendfsync": "everysec"}, {})
@@ -143,3 +146,85 @@ def test_a_finding_is_one_line():
     """Grade, subject, what was found, what mends it."""
     assert line(Finding("ok", "server", "Redis 7")) == "ok   server       Redis 7"
     assert line(Finding("fail", "migrations", "3 are missing", "migrate")) == "fail migrations   3 are missing: migrate"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sb_publishable_x", Principal("anon")),
+        ("sb_secret_x", Principal("service")),
+        (user_token("secret", None, role="service_role", exp=5), Principal("service", None, 5)),
+        (user_token("secret", "ada", exp=5), Principal("user", "ada", 5)),
+        (user_token("secret", None, sub=7, exp="never"), Principal("user")),
+        ("", Principal("unknown")),
+        ("a.b.c", Principal("unknown")),
+        ("a.MTI.c", Principal("unknown")),
+        ("a.e30.c", Principal("unknown")),
+    ],
+)
+def test_keys_and_tokens_say_whom_they_stand_for(text: str, expected: Principal):
+    """Whoever signed them; what is neither stands for nobody known."""
+    assert Principal.of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "token", "expected"),
+    [
+        (Principal("anon"), Principal("user", "ada", 2e9), {}),
+        (Principal("service"), None, {"key": "warn"}),
+        (Principal("service"), Principal("user", "ada"), {"key": "warn"}),
+        (Principal("anon"), Principal("service"), {"token": "warn"}),
+        (Principal("anon"), Principal("user"), {"token": "fail"}),
+    ],
+)
+def test_what_stands_above_row_level_security_is_warned_of(key: Principal, token: Any, expected: dict[str, str]):
+    """As a key and as a token."""
+    assert grades(supabase_facts.judged_key(key, token, 1e9)) == expected
+
+
+def test_what_a_project_says_of_its_schema_is_judged():
+    """As a database's own word would be."""
+    assert grades(supabase_facts.judged_project(9, 384, 9)) == {}
+    assert grades(supabase_facts.judged_project(8, 384, 9)) == {"migrations": "fail"}
+    assert grades(supabase_facts.judged_project(10, None, 9)) == {"migrations": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("trial", "grade"),
+    [
+        (Trial([], False, False), "ok"),
+        (Trial(["user:ada:"], False, False), "ok"),
+        (Trial(["user:ada:", "user:adam:"], False, False), "fail"),
+        (Trial(["user:ada:"], True, False), "fail"),
+        (Trial(["user:ada:"], False, True), "fail"),
+    ],
+)
+def test_what_a_user_can_do_that_they_should_not_is_a_failure(trial: Trial, grade: str):
+    """To see, to write, or to do without signing in."""
+    [one] = supabase_facts.judged_trial("ada", trial)
+    assert (one.grade, bool(one.mend)) == (grade, True)
+
+
+def test_a_tier_that_is_of_no_use_is_warned_of():
+    """Copies that do not count, and a hot store that is slower than what it stands in front of."""
+    assert [tier.judged_gate(is_open=is_open).grade for is_open in (True, False)] == ["ok", "warn"]
+    assert [tier.judged_speed(hot, 1.0).grade for hot in (0.1, 1.9, 2.1)] == ["ok", "ok", "warn"]
+    assert [tier.judged_queue("q", *counts).grade for counts in ((0, 0), (1, 0), (1, 1))] == ["ok", "warn", "fail"]
+
+
+@pytest.mark.parametrize(
+    ("names", "broken", "expected"),
+    [
+        ({"new": 3}, 0, ["ok"]),
+        ({"new": 2, "old": 1}, 0, ["warn"]),
+        ({"new": 2, None: 1}, 0, ["warn"]),
+        ({"new": 2, "lost": 1}, 0, ["fail"]),
+        ({"new": 3}, 1, ["fail"]),
+        ({"old": 1, None: 1, "lost": 1}, 1, ["fail", "fail", "warn", "warn"]),
+    ],
+)
+def test_what_is_wrong_with_what_was_sealed_is_said(names: Any, broken: int, expected: list[str]):
+    """Each with what mends it."""
+    found = judged_encryption(3, names, ("new", "old"), broken)
+    assert [one.grade for one in found] == expected
+    assert all(one.mend for one in found if one.grade != "ok")
