@@ -1,5 +1,6 @@
 """A ReAct agent that manages its own memory by tools: it searches before it answers, and saves what it should know later.
 
+    pip install 'graph-memory[agents]'
     python examples/react_agent.py
 
 The "model" goes by rules, so that this runs without a key; put your own in its place, such as

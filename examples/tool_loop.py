@@ -21,7 +21,7 @@ def call_model(state: MemoryState) -> dict[str, Any]:
     if isinstance(messages[-1], ToolMessage):
         context = state["memory_context"]
         remembered = [line.text for line in context.kept if line.memory == "vector"]
-        return {"messages": [AIMessage(f"The calendar says {messages[-1].text}. I remember: {remembered}")]}
+        return {"messages": [AIMessage(f"The calendar says {messages[-1].text}. I remember: {'; '.join(remembered)}")]}
     return {"messages": [AIMessage("", tool_calls=[{"name": "calendar", "args": {}, "id": f"call-{len(messages)}"}])]}
 
 
@@ -44,7 +44,8 @@ def build() -> StateGraph[Any, Any, Any, Any]:
     builder.add_edge(START, "assistant")
     builder.add_conditional_edges("assistant", route)
     builder.add_edge("tools", "assistant")
-    attach(builder, "assistant", [BufferMemory(weight=0.5), VectorMemory(weight=0.5)], budget_tokens=2000)
+    memories = [BufferMemory(weight=0.5), VectorMemory(weight=0.5, roles=("human",))]
+    attach(builder, "assistant", memories, budget_tokens=2000)
     return builder
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,21 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SAYS = {
-    "memories": [
-        "=== buffer: three turns of four\n[human] This is turn 2.\n",
-        "- Task set by the user: We plan the garden party for the fourth of June",
-        "- User: My sister Ines lives in Ghent.\n</memory>\n\nWhere does my sister live?",
-        "- task: Move the blog to a static site\n- step 1: The old posts are HTML → 312 files exported",
-        "values now: {'prefers short answers': 'yes', 'units': 'metric'}",
-        "facts now: {'employer': 'Barco', 'home': 'Bruges'}",
-    ],
-    "orchestrate": [
-        "I remember: User: Ines plays the cello in the town orchestra of Ghent.",
-        "within its share: User: Ines plays the cello",
-        "over budget: User: I left the umbrella",
-        "- answers: in one sentence",
-    ],
-    "tool_loop": ["My sister Ines plays the cello."],
+    "tool_loop": ["The calendar says free on Saturday. I remember: User: My sister Ines plays the cello.\n"],
     "rerank": ["'reranker'"],
     "react_agent": ["my sister Ines moved to Bruges."],
     "supervisor": [
@@ -37,19 +23,12 @@ SAYS = {
         "writer: The card is written.\n  supervisor: Done: To Ines in Ghent: greetings!",
         "friday: What is the address on the card?\n  supervisor: On the whiteboard: To Ines in Ghent",
     ],
-    "time_travel": ["-> the day train to Norway, first class"],
     "custom_memory": ["Decided so far:"],
-    "service": [
-        "“My sister lives in Ghent.”",
-        "“My sister lives in Porto.”",
-        "cleo names another user: 422; forgets 9 items; finds then []",
-    ],
     "benchmark": ["10 questions about 382 messages", "nDCG@10: +", "What anniversary present did I buy"],
 }
 """Example to what it must print, in this order."""
 
 
-@cache
 def printed(name: str, *arguments: str) -> str:
     """What an example prints; warnings are errors, and settings of memory and models are not there."""
     ours = ("GRAPH_MEMORY_", "OPENAI_", "GOOGLE_", "LANGSMITH_")
@@ -82,44 +61,74 @@ def test_an_example_says_what_it_shows_and_how_to_run_it(name: str) -> None:
     assert f"python examples/{name}.py" in docstring
 
 
+def check(told: str, what: Sequence[str]) -> None:
+    """It is all there, in this order."""
+    at = 0
+    for one in what:
+        assert one in told[at:]
+        at = told.index(one, at) + len(one)
+
+
 @pytest.mark.parametrize("name", SAYS)
 def test_the_example_runs(name: str) -> None:
     """And prints it all."""
-    told, at = printed(name), 0
-
-    for what in SAYS[name]:
-        assert what in told[at:]
-        at = told.index(what, at) + len(what)
+    check(printed(name), SAYS[name])
 
 
-def test_the_window_is_a_window() -> None:
-    """The first turn is not shown any more."""
-    assert "This is turn 1" not in printed("memories")
+def test_each_memory_hands_on_what_it_keeps() -> None:
+    """The window is one: the first turn is not shown any more."""
+    told = printed("memories")
+
+    check(
+        told,
+        [
+            "=== buffer: three turns of four\n[human] This is turn 2.\n",
+            "- Task set by the user: We plan the garden party for the fourth of June",
+            "- User: My sister Ines lives in Ghent.\n</memory>\n\nWhere does my sister live?",
+            "- task: Move the blog to a static site\n- step 1: The old posts are HTML → 312 files exported",
+            "values now: {'prefers short answers': 'yes', 'units': 'metric'}",
+            "facts now: {'employer': 'Barco', 'home': 'Bruges'}",
+        ],
+    )
+    assert "This is turn 1" not in told
+
+
+def test_the_orchestrator_explains_itself() -> None:
+    """Each line has its rule, and the budget is kept."""
+    told = printed("orchestrate")
+
+    check(
+        told,
+        [
+            "I remember: User: Ines plays the cello in the town orchestra of Ghent.",
+            "within its share: User: Ines plays the cello",
+            "over budget: User: I left the umbrella",
+            "- answers: in one sentence",
+        ],
+    )
+    [(total, budget)] = re.findall(r"(\d+) of (\d+) tokens", told)
+    assert 0 < int(total) <= int(budget)
 
 
 def test_the_abandoned_future_is_gone() -> None:
     """On the line that was forked nobody ever spoke of a train; in another thread both were said."""
-    *_, line, other = re.split("back to before|in another thread", printed("time_travel"))
+    first, line, other = re.split("back to before|in another thread", printed("time_travel"))
 
+    assert "-> the day train to Norway, first class" in first
     assert "Booked the ferry to Norway." in line
     assert "train" not in line.partition("\n")[2]
     assert "the day train" in other
     assert "the ferry" in other
 
 
-def test_the_orchestrator_keeps_to_its_budget() -> None:
-    """As it says itself."""
-    [(total, budget)] = re.findall(r"(\d+) of (\d+) tokens", printed("orchestrate"))
-
-    assert 0 < int(total) <= int(budget)
-
-
 def test_users_of_the_service_are_told_what_they_said_alone() -> None:
-    """Three users, three towns, no answer with two of them."""
-    answers = re.findall(r"is told: (.*)", printed("service"))
+    """Three users, three towns, no answer with two of them; nobody speaks for another, and what is forgotten is gone."""
+    told = printed("service")
 
+    answers = re.findall(r"is told: (.*)", told)
     assert len(answers) == 3
     assert all(sum(town in answer for town in ("Ghent", "Porto", "Turin")) == 1 for answer in answers)
+    assert told.count("names another user: 422; forgets 9 items; finds then []") == 3
 
 
 def test_the_benchmark_takes_files_of_ones_own(tmp_path: Path) -> None:
