@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 
 from graph_memory.context.exchanges import RUNNING, Fate, shorten_turn
 from graph_memory.context.history import History, offered_history
-from graph_memory.context.render import CLOSE, OPEN, block, system_message, with_calls_joined, with_memory
+from graph_memory.context.render import CLOSE, OPEN, as_sent, block, system_message, with_memory
 from graph_memory.context.selection import Offer, offer
 from graph_memory.context.tokens import message_tokens
 from graph_memory.context.turns import Thread, split_thread
@@ -55,7 +55,7 @@ class Parts:
         if human is not None:
             running[0] = with_memory(human, block(texts[False]))
         said = [*(self.history.messages if self.history else []), *running]
-        return [*([front] if front else []), *with_calls_joined(said)]
+        return [*([front] if front else []), *as_sent(said)]
 
 
 def must_show(

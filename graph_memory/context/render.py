@@ -73,18 +73,35 @@ def with_memory(human: BaseMessage, memory: str) -> BaseMessage:
     return human.model_copy(update={"content": _joined([memory, human.content])})
 
 
-def with_calls_joined(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages, where an answer and a tool call that directly follows it are one message: Gemini refuses such a call alone.
+def as_sent(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages in a form that every provider takes.
 
-    The answer of one agent and the call of the next stand like that in a thread.
+    A refusal, for which OpenAI has a place of its own, is told in words: without them others see an empty message. An answer
+    and a tool call that directly follows it, such as another agent's, are one message: Gemini refuses such a call alone.
     """
-    joined: list[BaseMessage] = []
-    for message in messages:
-        if joined and _calls(message) and role_of(joined[-1]) == "ai" and not _calls(joined[-1]):
-            content = _joined([joined.pop().content, message.content])
+    sent: list[BaseMessage] = []
+    for message in map(_with_refusal_told, messages):
+        if sent and _calls(message) and role_of(sent[-1]) == "ai" and not _calls(sent[-1]):
+            content = _joined([sent.pop().content, message.content])
             message = message.model_copy(update={"content": content})
-        joined.append(message)
-    return joined
+        sent.append(message)
+    return sent
+
+
+def _with_refusal_told(message: BaseMessage) -> BaseMessage:
+    if role_of(message) != "ai":
+        return message
+    content, refusal = message.content, message.additional_kwargs.get("refusal")
+    if not content and refusal and isinstance(refusal, str):
+        return message.model_copy(update={"content": refusal})
+    if isinstance(content, str) or not any(map(_refusal_in, content)):
+        return message
+    told = [{"type": "text", "text": _refusal_in(block)} if _refusal_in(block) else block for block in content]
+    return message.model_copy(update={"content": told})
+
+
+def _refusal_in(block: str | dict[str, Any]) -> str:
+    return str(block.get("refusal") or "") if isinstance(block, dict) and block.get("type") == "refusal" else ""
 
 
 def _calls(message: BaseMessage) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -132,6 +133,28 @@ def test_an_agent_with_tools_is_never_refused(chat: str, mode: str):
         for number in range(4):
             result = call(
                 agent, mode, said(f"What is large, number {number}? " * 3), {**in_thread(), "recursion_limit": 40}
+            )
+
+    assert result["messages"][-1].text == "Large."
+    assert server.refused == []
+
+
+@pytest.mark.parametrize(("before", "after"), list(permutations(CHATS, 2)))
+def test_a_thread_goes_on_with_another_provider(before: str, after: str):
+    """Law 2 when an agent changes its model: calls, results, answers, a refusal and a blocked answer of the other one's."""
+    ends = iter(["Large.", Reply(refusal="I must not say."), Reply(finish="blocked"), "Large.", "Large."])
+
+    def script(asked: Asked) -> Answer:
+        answer = calling(asked)
+        return next(ends) if answer == "Large." else answer
+
+    store, saver = InMemoryStore(), InMemorySaver()
+    with ModelServer(script) as server:
+        for number, chat in enumerate([before, before, before, after, before]):
+            memory = MemoryMiddleware([BufferMemory(), VectorMemory()], budget_tokens=4000)
+            agent = create_agent(CHATS[chat](server), [look_up], middleware=[memory], store=store, checkpointer=saver)
+            result = call(
+                agent, "invoke", said(f"What is large, number {number}?"), {**in_thread(), "recursion_limit": 40}
             )
 
     assert result["messages"][-1].text == "Large."
