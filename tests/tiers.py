@@ -1,7 +1,9 @@
 """A tier whose processes, stores and time are played by the test: any order, any failure at any request.
 
-What a read returns must be nothing older than what had been acknowledged before it began. Left out is what `stores/tiered.py`
-says is given up: a process that cannot reach the durable store, and a writer that dies as the hot store forgets that it writes.
+What a read returns must be nothing older than what had been acknowledged before it began; nor than what was written without its
+writer knowing, and that somebody has seen. Left out is what `stores/tiered.py` says is given up: a process that cannot reach the
+durable store, and a writer that dies, or does not know whether it has written, as the hot store forgets that it writes or while
+the gate is closed.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 from langgraph.store.base import GetOp, Item, PutOp
@@ -104,6 +105,7 @@ class World:
         self.running: list[Running] = []
         self.processes = [Process(self) for _ in range(processes)]
         self.kept: dict[Any, Any] = {}
+        self.late: list[tuple[float, Running, Any]] = []
         self.reads = 0
 
     def clock(self) -> float:
@@ -127,7 +129,8 @@ class World:
         return one
 
     def step(self, one: Running, fault: str = "") -> None:
-        """Answers the request of one that is running; a fault is "before" or "after" it is carried out."""
+        """Answers the request of one that is running; a fault is "before" or "after" it is carried out, or "late": who asked
+        is told that it failed, and it is carried out at some later time."""
         if one.wakes > self.now:
             return
         try:
@@ -144,8 +147,21 @@ class World:
             self.running.remove(one)
         process.start()
 
+    def land(self) -> None:
+        """What was late is carried out."""
+        for _, one, request in self.late:
+            self._commit(one, request)
+        self.late.clear()
+
+    def search(self, place: Place) -> None:
+        """Somebody looks into the durable store, as every search does; what is seen there is as good as acknowledged, unless its
+        writer is still at it."""
+        if not self.was_closed() and not any(one.place == place and not one.is_read for one in self.running):
+            self.acknowledged[place] = len(self.history.get(place, [None])) - 1
+
     def restart_hot(self, *, remembers: bool) -> None:
-        """It knows what it once kept, or nothing."""
+        """It knows what it once kept, or nothing; and forgets no writer that is late."""
+        self.land()
         self.hot.values = deepcopy(self.kept) if remembers else {}
         self.hot.era += 1
 
@@ -168,18 +184,21 @@ class World:
         assert isinstance(request, Durable)
         if not self.is_durable_up or fault == "before":
             raise StoreUnavailableError("down")
-        result = self.durable.batch(request.ops)
-        self._note(one)
+        if fault == "late":
+            self.late.append((self.now, one, request))
+            raise StoreUnavailableError("down")
+        result = self._commit(one, request)
         if fault == "after":
             raise StoreUnavailableError("down")
         return result
 
-    def _note(self, one: Running) -> None:
-        for op in one.request.ops:
+    def _commit(self, one: Running, request: Durable) -> list[Any]:
+        for op in request.ops:
             if isinstance(op, PutOp) and (op.namespace, op.key) != GATE:
                 past = self.history.setdefault(one.place, [None])
                 past.append(None if op.value is None else op.value["n"])
                 one.committed = len(past) - 1
+        return self.durable.batch(request.ops)
 
     def _advance(self, one: Running, move: Any) -> None:
         try:
@@ -198,84 +217,3 @@ class World:
         value, past = item.value["n"] if item else None, self.history.get(one.place, [None])
         self.reads += 1
         assert value in past[one.oldest :], f"read {value} where {past[one.oldest :]} was stored"
-
-
-class Life:
-    """Three processes and two items, to which random things happen."""
-
-    def __init__(self, seed: int) -> None:
-        self.random, self.world, self.number = Random(seed), World(3), 0
-        self.places = [Place(("users", "ada"), key) for key in "ab"]
-
-    def go_on(self, acts: int) -> None:
-        """Some random things."""
-        for _ in range(acts):
-            self.act()
-
-    def act(self) -> None:
-        """One random thing."""
-        todo = {
-            self.read: 60, self.write: 40, self.step: 200, self.finish: 120, self.wait: 30, self.cut_or_mend: 10,
-            self.durable_down_or_up: 6, self.crash: 7, self.save_hot: 10, self.restart_hot: 7,
-        }  # fmt: skip
-        [action] = self.random.choices(list(todo), list(todo.values()))
-        action()
-
-    def read(self) -> None:
-        """Somebody begins to read."""
-        if len(self.world.running) < 6:
-            self.world.read(self.random.choice(self.world.processes), self.random.choice(self.places))
-
-    def write(self) -> None:
-        """Somebody begins to write or to delete."""
-        if len(self.world.running) < 6:
-            self.number += 1
-            value = None if self.random.random() < 0.2 else self.number
-            self.world.write(self.random.choice(self.world.processes), self.random.choice(self.places), value)
-
-    def step(self) -> Running | None:
-        """One request is answered, perhaps by a failure."""
-        if not self.world.running:
-            return None
-        one = self.random.choice(self.world.running)
-        fault = self.random.choices(["", "before", "after"], [20, 1, 1])[0]
-        if fault == "after" and isinstance(one.request, Durable) and self.world.was_closed():
-            fault = "before"
-        self.world.step(one, fault)
-        return one
-
-    def finish(self) -> None:
-        """All requests of one are answered, but for pauses."""
-        one = self.step()
-        for _ in range(40):
-            if one is not None and one in self.world.running:
-                self.world.step(one)
-
-    def wait(self) -> None:
-        """Time goes by; longer than a writer's word holds only if none is on its way."""
-        seconds = self.random.choice([0.01, 0.5, 1.2, 6.0, 120.0])
-        if seconds < 50 or not self.world.running:
-            self.world.now += seconds
-
-    def cut_or_mend(self) -> None:
-        """A process loses the hot store, or has it back."""
-        self.random.choice(self.world.processes).reaches_hot ^= True
-
-    def durable_down_or_up(self) -> None:
-        """For everybody."""
-        self.world.is_durable_up ^= True
-
-    def crash(self) -> None:
-        """A process ends, unless the hot store has just forgotten that it writes."""
-        process = self.random.choice(self.world.processes)
-        own = [one for one in self.world.running if one.process is process]
-        if all(one.is_read or one.era == self.world.hot.era for one in own):
-            self.world.crash(process)
-
-    def save_hot(self) -> None:
-        """The hot store writes to its disk what it has."""
-        self.world.kept = deepcopy(self.world.hot.values)
-
-    def restart_hot(self) -> None:
-        """It comes back with what it last wrote to disk, or with nothing."""
-        self.world.restart_hot(remembers=self.random.random() < 0.6)

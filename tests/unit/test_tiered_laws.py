@@ -8,8 +8,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from graph_memory.stores._tiered_slots import Place, Slot, State
-from tests.tiers import Life, Running, World
+from graph_memory.stores._tiered_slots import Place
+from tests.tier_lives import Life, doubt_across_epochs
+from tests.tier_mutations import MUTATIONS, Mutation
+from tests.tiers import Running, World
+
+_LIVES = 1000  # the rule that is hardest to break is noticed in the 166th
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +24,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @given(seed=st.integers(0, 1 << 32))
 def test_no_read_is_older_than_what_was_acknowledged(seed: int) -> None:
-    """Three processes; a hot store that is cut off, forgets or goes back; a durable one that is down at times."""
+    """Three processes; a hot store that is cut off, forgets or goes back; a durable one that is down at times, or late."""
     Life(seed).go_on(250)
 
 
@@ -49,8 +53,20 @@ def ended(world: World, one: Running) -> None:
         world.step(one)
 
 
-def test_without_eras_it_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The law can be broken."""
-    monkeypatch.setattr(Slot, "seen_in", lambda self, era, now: State.WRITING if self.living(now) else self.state)
-    with pytest.raises(AssertionError, match="read"):
-        any(Life(seed).go_on(250) for seed in range(300))
+def test_a_writer_in_doubt_binds_across_epochs() -> None:
+    """Which no random life is likely to try."""
+    doubt_across_epochs()
+
+
+@pytest.mark.parametrize("break_it", MUTATIONS.values(), ids=[rule.replace(" ", "_") for rule in MUTATIONS])
+def test_every_rule_is_needed(monkeypatch: pytest.MonkeyPatch, break_it: Mutation) -> None:
+    """A tier that breaks it is found out."""
+    break_it(monkeypatch)
+    with pytest.raises(AssertionError, match=r"read .* where"):
+        _tried()
+
+
+def _tried() -> None:
+    doubt_across_epochs()
+    for seed in range(_LIVES):
+        Life(seed).go_on(250)
