@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN_ONLY := $(VENV)/.ready-demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studio picture test check lint types layers soak bench clean
+.PHONY: help demo studio picture docs test check lint types layers soak bench clean
 
 help:            ## what there is to run
 	@grep -E '^[a-z]+: .*## |^[a-z]+: +## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,13 +17,16 @@ demo: $(RUN_ONLY)   ## a chat graph remembers a long conversation, across two pr
 studio: $(READY)   ## the graphs in LangGraph Studio, on this machine alone
 	@LANGGRAPH_CLI_NO_ANALYTICS=1 LANGSMITH_TRACING=false $(BIN)/langgraph dev --no-browser
 
-picture: $(READY)   ## the chat graph draws itself into the README
+picture: $(READY)   ## the graphs draw themselves into the README and docs/
 	@$(BIN)/python -m graphs.draw
+
+docs: $(READY)   ## the site of docs/, into site/, with every link and anchor checked
+	@echo "docs"; NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 test: $(READY)   ## every test, warnings as errors
 	@$(BIN)/python -m pytest -n auto
 
-check: lint types layers test   ## what CI runs: lint, format, types, layers, tests
+check: lint types layers docs test   ## what CI runs: lint, format, types, layers, docs, tests
 
 lint: $(READY)   ## ruff, both its check and its format
 	@echo "lint"; $(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -42,7 +45,7 @@ bench: $(READY)   ## every benchmark; those of retrieval need BENCH_DATA=<folder
 	@if [ -n "$$BENCH_DATA" ]; then $(BIN)/python -m benchmarks.retrieval && $(BIN)/python -m benchmarks.ablation; fi
 
 clean:           ## remove what the commands above made
-	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) site .demo .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "graph_memory needs Python 3.11 or newer; this is %s. Name one: make PYTHON=python3.11 ..." % sys.version.split()[0])'

@@ -213,7 +213,7 @@ def test_vectors_change_their_size(new_database: str) -> None:
 
 
 def test_export_and_import_give_memories_vectors_of_the_new_size(new_database: str, tmp_path: Path) -> None:
-    """The way that docs/postgres.md tells."""
+    """The way that docs/backends/postgres.md tells."""
     place, file = namespace(Scope(user_id="ada"), "vector"), str(tmp_path / "ada.jsonl")
     migrate(new_database, dims=4)
     with open_store(new_database, embed=lambda texts: [[1.0, 2, 3, 4] for _ in texts]) as store:

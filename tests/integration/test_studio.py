@@ -12,7 +12,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from graphs.draw import picture, with_picture
+from graphs.draw import PAGES, picture, with_pictures
 from tests.studio_server import CONFIG, ROOT, Studio, studio
 from tests.supabase_projects import Project
 
@@ -261,10 +261,17 @@ async def test_other_stores_and_checkpointers_serve_too(tmp_path: Path, place: s
     assert not (tmp_path / "memory.db").exists()
 
 
-def test_the_readme_shows_the_chat_graph_as_it_is() -> None:
-    """`make picture` was run since the graph changed."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_shows_the_graphs_as_they_are(path: Path) -> None:
+    """`make picture` was run since a graph changed; a block of Mermaid without a graph is none of ours."""
+    page = path.read_text(encoding="utf-8")
 
-    assert with_picture(page) == page
-    assert (ROOT / "docs" / "chat-graph.mmd").read_text(encoding="utf-8") == picture()
-    assert all(f"({name})" in picture() for name in ("plan", *MEMORIES["chat"], "merge"))
+    assert with_pictures(page) == page
+    assert page.count("```mermaid\n") == page.count("<!-- picture: ")
+
+
+def test_the_readme_shows_the_chat_graph() -> None:
+    """With every memory; it is kept as text beside the pages, too."""
+    assert picture("chat") in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "chat-graph.mmd").read_text(encoding="utf-8") == picture("chat")
+    assert all(f"({name})" in picture("chat") for name in ("plan", *MEMORIES["chat"], "merge"))
