@@ -20,8 +20,8 @@ studio: $(READY)   ## the graphs in LangGraph Studio, on this machine alone
 picture: $(READY)   ## the graphs draw themselves into the README and docs/
 	@$(BIN)/python -m graphs.draw
 
-docs: $(READY)   ## the site of docs/, into site/, with every link and anchor checked
-	@echo "docs"; NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+docs: $(READY)   ## the site of docs/, into site/, with every link and anchor checked (--quiet would let them pass)
+	@echo "docs"; NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 test: $(READY)   ## every test, warnings as errors
 	@$(BIN)/python -m pytest -n auto

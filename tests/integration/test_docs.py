@@ -93,11 +93,12 @@ def test_a_page_prints_what_it_says(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
-    """All its Python, one block after the other, in an empty folder."""
+    """All its Python, one block after the other, in an empty folder; tokens are estimated, as without tiktoken's file."""
     code = "\n".join(blocks(page, "python"))
     for name, url_of in SERVERS.items():
         if f'"{name}"' in code:
             monkeypatch.setenv(name, url_of(request))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
 
     exec(compile(code, page, "exec", dont_inherit=True), {"__name__": "__page__"})
