@@ -15,6 +15,7 @@ import mermaidx
 
 ROOT = Path(__file__).parent
 _LINK = re.compile(r"(?<=\]\()(?!\w+:)([^)#\s]+)(#[^)\s]*)?(?=\))")
+_UNNAMED = re.compile(r"""(?<= id=")(?!drawing-)""")
 _drawn = 0
 
 
@@ -29,6 +30,7 @@ def drawing(source: str, language: str, css_class: str, *_: Any, **__: Any) -> s
     global _drawn
     _drawn += 1
     picture = mermaidx.render(source).svg().replace("my-svg", f"drawing-{_drawn}")
+    picture = _UNNAMED.sub(f"drawing-{_drawn}-", picture)
     return f'<div class="{escape(css_class)}">{picture}</div>'
 
 
