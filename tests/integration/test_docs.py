@@ -147,11 +147,10 @@ def test_options_have_the_defaults_that_a_page_names(page: str) -> None:
 
 
 def commands(document: str) -> list[str]:
-    """What a document has one type into a shell after `graph-memory`; places for a name are filled in."""
+    """What a document has one type into a shell after `graph-memory`."""
     return [
         line.partition("graph-memory ")[2]
-        for language in ("", "sh")
-        for block in blocks(document, language)
+        for block in blocks(document, "sh")
         for line in block.splitlines()
         if line.startswith("graph-memory ")
     ]
