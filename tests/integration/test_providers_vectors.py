@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,12 @@ def test_a_turn_that_could_not_be_embedded_is_made_up_for(embedder: str, mode: s
 @embedders
 def test_an_embedder_that_hangs_is_waited_for_no_longer_than_allowed(embedder: str, mode: str):
     """The node answers without what would have been found; the reason stands in the context."""
-    with ModelServer(trouble=[Hang()]) as server, open_store("sqlite://", embed=EMBEDDERS[embedder](server)) as store:
-        graph = plain(Assistant(), [VectorMemory(deadline_seconds=0.2)]).compile(store=store)
+    memory = VectorMemory(deadline_seconds=0.2, remember_deadline_seconds=0.2)
+    with (
+        ModelServer(trouble=repeat(Hang())) as server,
+        open_store("sqlite://", embed=EMBEDDERS[embedder](server)) as store,
+    ):
+        graph = plain(Assistant(), [memory]).compile(store=store)
         result = call(graph, mode, said("What does my sister play?"), in_thread())
 
     assert result["messages"][-1].text == "answer 1"
