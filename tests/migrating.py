@@ -12,11 +12,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_to_dict
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.store.memory import InMemoryStore
 
+from graph_memory import Scope
 from graph_memory.migration import Fault, ImportReport, Said, Source, aimport_from, import_from
 
+ADA, BOB = Scope("ada"), Scope("bob")
+WAYS = ("sync", "async")
+
+REX = ("My dog is called Rex.", "A fine name.", "Rex is a beagle.", "Good dog.")
+CHESS = ("I play chess on Mondays.", "With whom?")
 BEGAN = datetime(2025, 2, 4, 21, 34, tzinfo=UTC)
 
 
@@ -73,6 +81,32 @@ def chatted(saver: Any, runs: Sequence[tuple[str | None, str, str]], user_key: s
     for user, thread, text in runs:
         scope = {"thread_id": thread} if user is None else {"thread_id": thread, user_key: user}
         graph.invoke({"messages": [HumanMessage(text)]}, {"configurable": scope})
+
+
+@pytest.fixture
+def transcript(tmp_path: Path) -> Path:
+    """Two users' threads of one name, mixed line by line."""
+    path = tmp_path / "said.jsonl"
+    ada, bob = list(talk("ada", "1", *REX)), list(talk("bob", "1", *CHESS))
+    path.write_text(lines(ada[0], bob[0], ada[1], ada[2], bob[1], ada[3]), encoding="utf-8")
+    return path
+
+
+def langmem() -> InMemoryStore:
+    """What LangMem's manager and its tool write for two users."""
+    store = InMemoryStore()
+    store.put(("memories", "ada"), "1", {"kind": "Memory", "content": {"content": "Ada's dog is called Rex."}})
+    store.put(("memories", "ada"), "2", {"content": "Ada is allergic to nuts."})
+    episode = {
+        "observation": "The build failed.",
+        "thoughts": "A pin was missing.",
+        "action": "Pinned it.",
+        "result": "Green.",
+    }
+    store.put(("memories", "ada"), "3", {"kind": "Episode", "content": episode})
+    store.put(("memories", "ada"), "4", {"kind": "UserProfile", "content": {"name": "Ada", "age": 36, "city": None}})
+    store.put(("memories", "bob"), "1", {"kind": "Memory", "content": {"content": "Bob plays chess."}})
+    return store
 
 
 class Listed:
