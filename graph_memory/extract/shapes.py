@@ -15,6 +15,9 @@ from graph_memory.types import utc
 
 EXPECTED = 'a message such as {"role": "user", "content": "..."} or {"speaker": "Ada", "text": "..."}'
 
+FACT = "fact"
+"""Role of a line that nobody said: a fact that stands for itself."""
+
 _TEXT = ("text", "content", "message", "body", "value")
 _SPEAKER = ("speaker", "name", "from", "sender", "author", "username", "user", "from_id", "bot_id")
 _WHO = ("role", "speaker", "from", "sender", "author", "user")
@@ -27,6 +30,7 @@ _ROLES = {
     **dict.fromkeys(("ai", "assistant", "bot", "model", "chatbot", "aimessage", "aimessagechunk"), "ai"),
     **dict.fromkeys(("system", "developer", "systemmessage"), "system"),
     **dict.fromkeys(("tool", "function", "toolmessage", "functionmessage"), "tool"),
+    FACT: FACT,
 }
 _MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _EARLIEST = 1e8  # smaller numbers in quotes are dates such as "20230508", not seconds
@@ -39,7 +43,7 @@ class Entry:
     Attributes:
         number: its line in the file, or its position in the conversation, from 1.
         text: what was said; "" when there was nothing but a picture, a tool call or a notice.
-        role: "human", "ai", "system", "tool", or "" when only a speaker is named.
+        role: "human", "ai", "system", "tool", "fact", or "" when only a speaker is named.
         speaker: who said it, "" when only the role is known.
         id: the export's own id, "" when it has none.
         said_at: in UTC; None when the export does not say.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.extract.shapes import EXPECTED, Entry, conversations, entry
+from graph_memory.extract.shapes import EXPECTED, FACT, Entry, conversations, entry
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -29,6 +29,7 @@ CONVERSATION = "conversation"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _LINE_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_UNSPOKEN = ("tool", FACT)
 _Place = tuple[str | None, ...]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -70,27 +71,35 @@ def messages(entries: Iterable[Entry], *, human: str = "") -> Iterator[BaseMessa
     They have `id`, `name` and, in `additional_kwargs`, `said_at` (ISO 8601), `session`, `conversation` where there is one, and
     `role` "person" where people speak whom no role is given.
 
-    Entries without text and what tools wrote are left out: a conversation is what was said.
+    Entries without text, what tools wrote and facts are left out: a conversation is what was said.
 
     Args:
         human: the speaker who is the human where no roles are given; "" takes whoever speaks first in a conversation.
             All others are answering.
     """
-    own = (replace(item, user="", thread="") if item.user != "" or item.thread != "" else item for item in entries)
-    for _, message in spoken(own, human=human):
-        yield message
-
-
-def spoken(entries: Iterable[Entry], *, human: str = "") -> Iterator[tuple[Entry, BaseMessage]]:
-    """`messages` of several users and threads, each with its entry; ids are told apart in each thread of a user."""
-    firsts, seen = dict[_Place, str](), dict[tuple[_Place, str], str]()
+    voices = Voices(human)
     for item in entries:
-        if not item.text or item.role == "tool":
-            continue
+        own = replace(item, user="", thread="") if item.user != "" or item.thread != "" else item
+        if (message := voices.message(own)) is not None:
+            yield message
+
+
+class Voices:
+    """Makes messages of entries of several users and threads; who is human and which ids are taken is each thread's own."""
+
+    def __init__(self, human: str = "") -> None:
+        self._human = human
+        self._firsts = dict[_Place, str]()
+        self._seen = dict[tuple[_Place, str], str]()
+
+    def message(self, item: Entry) -> BaseMessage | None:
+        """As in `messages`; None for what is left out."""
+        if not item.text or item.role in _UNSPOKEN:
+            return None
         place = (item.user, item.thread, item.conversation)
-        first = human or (firsts.setdefault(place, item.speaker) if not item.role else "")
+        first = self._human or (self._firsts.setdefault(place, item.speaker) if not item.role else "")
         role = item.role or ("human" if item.speaker == first else "ai")
-        yield item, _message(item, role, _unique(_identity(item), item, seen))
+        return _message(item, role, _unique(_identity(item), item, self._seen))
 
 
 def _message(item: Entry, role: str, message_id: str) -> BaseMessage:
@@ -119,7 +128,9 @@ def _identity(item: Entry) -> str:
 
 
 def _unique(message_id: str, item: Entry, seen: dict[tuple[_Place, str], str]) -> str:
-    """`message_id`, or a variant of it when an earlier message said something else under the same id."""
+    """`message_id`, or a variant of it when an earlier message said something else under the same id of the export's."""
+    if not item.id:
+        return message_id
     digest = _digest(item.text)
     if seen.setdefault(((item.user, item.thread), message_id), digest) == digest:
         return message_id

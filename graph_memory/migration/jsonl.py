@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.extract.shapes import Entry
-from graph_memory.extract.transcripts import Fault, read, spoken
+from graph_memory.extract.shapes import FACT, Entry
+from graph_memory.extract.transcripts import Fault, Voices, read
 from graph_memory.lifecycle.exporting import FORMAT
 from graph_memory.lifecycle.importing import exported
-from graph_memory.migration.records import Exact, Records, Said
+from graph_memory.migration.records import Exact, Noted, Record, Records, Said
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -60,8 +60,8 @@ class Export:
 class Conversations:
     """A transcript: JSON Lines with a message on each, or any of the shapes that chat exports come in.
 
-    A line may name its `user_id` and its `thread_id`; without a thread its messages are found by search alone. What tools wrote,
-    and instructions to a model, are left out.
+    A line may name its `user_id` and its `thread_id`; without a thread its messages are found by search alone. The role "fact" is
+    of what nobody said but somebody noted. What tools wrote, and instructions to a model, are left out.
 
     Attributes:
         file: the file.
@@ -82,34 +82,31 @@ class Conversations:
         Raises:
             ConfigurationError: the file cannot be read, or is no transcript.
         """
-        roots, faults = dict[tuple[str, str], str](), list[Fault]()
+        voices, roots = Voices(self.human), dict[tuple[str, str], str]()
         try:
-            for item, message in spoken(self._entries(faults), human=self.human):
-                yield from _taken(faults)
-                if message.type != "system":
-                    yield self._said(item, message, roots)
+            for item in read(self.file, conversation=self.conversation):
+                if isinstance(item, Fault):
+                    yield item
+                else:
+                    own = replace(item, user="", thread="") if self.is_one_users else item
+                    yield from self._read(own, voices, roots)
         except OSError as exc:
-            yield from _taken(faults)
             raise ConfigurationError(f"{self.file} cannot be read: {exc.strerror or exc}") from exc
-        yield from _taken(faults)
 
-    def _said(self, item: Entry, message: BaseMessage, roots: dict[tuple[str, str], str]) -> Said | Fault:
+    def _read(self, item: Entry, voices: Voices, roots: dict[tuple[str, str], str]) -> Iterator[Record | Fault]:
         where, user = f"line {item.number}", item.user or self.user
         if item.user is None or item.thread is None:
-            return Fault(where, "its user_id or thread_id is neither a text nor a number")
-        if not user:
-            return Fault(where, "it names no user_id, and no user is given for such lines")
-        root = item.thread or roots.get((user, item.conversation))
-        if root is None:
-            root = roots[user, item.conversation] = _root(item.conversation, message)
-        return Said(where, user, item.thread or None, root, message)
-
-    def _entries(self, faults: list[Fault]) -> Iterator[Entry]:
-        for item in read(self.file, conversation=self.conversation):
-            if isinstance(item, Fault):
-                faults.append(item)
-            else:
-                yield replace(item, user="", thread="") if self.is_one_users else item
+            yield Fault(where, "its user_id or thread_id is neither a text nor a number")
+        elif not user:
+            yield Fault(where, "it names no user_id, and no user is given for such lines")
+        elif item.role == FACT and item.text:
+            key = json.dumps([item.thread, item.conversation, item.id or item.text])
+            yield Noted(where, user, key, item.text, item.said_at, {})
+        elif (message := voices.message(item)) is not None and message.type != "system":
+            root = item.thread or roots.get((user, item.conversation))
+            if root is None:
+                root = roots[user, item.conversation] = _root(item.conversation, message)
+            yield Said(where, user, item.thread or None, root, message)
 
 
 def lines_of(path: Path, user: str, from_user: str | None = None) -> Export | Conversations:
@@ -147,11 +144,6 @@ def _root(conversation: str, first: BaseMessage) -> str:
     """The root of a conversation without a thread: from how it begins, so that it survives a renamed or grown file."""
     raw = f"{conversation}\0{first.id}\0{first.text}"
     return f"transcript-{hashlib.sha256(raw.encode()).hexdigest()[:16]}"
-
-
-def _taken(faults: list[Fault]) -> Iterable[Fault]:
-    taken, faults[:] = list(faults), []
-    return taken
 
 
 @contextmanager

@@ -142,6 +142,30 @@ def test_crafted_ids_stay_apart(tmp_path: Path):
             assert KeyValueMemory().items(Scope(user), store=store) == {"name": user}
 
 
+def test_lines_that_nobody_said_are_facts(tmp_path: Path):
+    """What Mem0 or Zep made of a conversation, say; by its own id it may change, and without one it is its text."""
+    path = tmp_path / "noted.jsonl"
+    fact = {"role": "fact", "user_id": "ada", "timestamp": BEGAN.isoformat()}
+    first = [
+        {**fact, "id": "1", "content": "Likes tea."},
+        {**fact, "content": "Has a dog."},
+        {**fact, "content": "Has a dog."},
+    ]
+    with open_store("sqlite://") as store:
+        path.write_text(lines(*first, *talk("ada", "1", *CHESS)), encoding="utf-8")
+        report = imported(Conversations(path), store)
+        path.write_text(lines({**first[0], "content": "Likes coffee."}, *first[1:]), encoding="utf-8")
+        again = imported(Conversations(path), store)
+        facts = search(ADA, "", store=store, kinds=["fact"])
+
+    assert report.new == {"message": 2, "fact": 3}
+    assert (again.new, again.known) == ({"fact": 1}, {"fact": 2})
+    assert {(found.memo.text, found.memo.said_at) for found in facts} == {
+        ("Likes coffee.", BEGAN),
+        ("Has a dog.", BEGAN),
+    }
+
+
 def test_two_messages_under_one_id_are_both_kept(tmp_path: Path):
     """Broken exports lose nothing."""
     path = tmp_path / "said.jsonl"
