@@ -1,16 +1,18 @@
 """Several bodies of `graph_memory.steps` at once, each ending alone.
 
-`arun_all` runs them in lockstep: the store operations that are pending at the same time travel in one `abatch`, while model
-calls run concurrently. That is what makes six memories one round trip.
+`arun_all` runs them in lockstep: the store operations that are pending at the same time travel in one `abatch`, those that an
+embedder may hold up in one beside it, while model calls run concurrently. That is what makes six memories one round trip.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langgraph.store.base import PutOp, SearchOp
 
 from graph_memory.errors import StoreUnavailableError
 from graph_memory.expiry import keeps_ttl
@@ -89,12 +91,19 @@ async def arun_all(
     return {name: task.result() for name, task in tasks.items()}
 
 
+_Waiting: TypeAlias = "tuple[list[Op], asyncio.Future[list[Any]]]"
+
+
 class _SharedBatches:
-    """Joins the `abatch` calls that are made in the same tick of the event loop into one call of the store beneath."""
+    """Joins the `abatch` calls that are made in the same tick of the event loop into one call of the store beneath.
+
+    Those for which the store may ask an embedder are joined apart from the others: it may be slow, or never answer, and
+    everything that is in a call with it is as late.
+    """
 
     def __init__(self, store: AsyncBatches) -> None:
         self._store = store
-        self._waiting: list[tuple[list[Op], asyncio.Future[list[Any]]]] = []
+        self._waiting: list[_Waiting] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
     async def abatch(self, ops: Iterable[Op]) -> list[Any]:
@@ -119,6 +128,11 @@ class _SharedBatches:
     async def _flush(self) -> None:
         await asyncio.sleep(0)
         waiting, self._waiting = self._waiting, []
+        groups = [[one for one in waiting if _may_embed(one[0]) is embeds] for embeds in (False, True)]
+        await asyncio.gather(*(self._together(group) for group in groups if group))
+
+    async def _together(self, waiting: Sequence[_Waiting]) -> None:
+        """Several askers' operations in one call; each by itself when that fails."""
         try:
             results = await self._store.abatch([op for ops, _ in waiting for op in ops])
         except asyncio.CancelledError:
@@ -148,6 +162,15 @@ class _SharedBatches:
         else:
             if not answer.done():
                 answer.set_result(result)
+
+
+def _may_embed(ops: Iterable[Op]) -> bool:
+    """Whether one of them is searched for by meaning, or is stored to be."""
+    return any(
+        (isinstance(op, SearchOp) and op.query is not None)
+        or (isinstance(op, PutOp) and op.value is not None and op.index is not False)
+        for op in ops
+    )
 
 
 def _refuse(answer: asyncio.Future[Any], exc: Exception) -> None:
