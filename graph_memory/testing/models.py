@@ -95,7 +95,7 @@ def embed_words(text: str, dims: int = 64) -> list[float]:
     """A vector by the words of a text: texts that share words are near each other."""
     vector = [0.0] * dims
     for word in _WORD.findall(text.lower()):
-        vector[hashlib.blake2b(word.encode(), digest_size=2).digest()[0] % dims] += 1.0
+        vector[int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest()) % dims] += 1.0
     return vector if any(vector) else [1.0, *vector[1:]]
 
 
@@ -190,7 +190,7 @@ class ModelServer:
         asked = self._noted(wire.asked(path, json.loads(body)))
         if asked.problem:
             return _json(wire.error(400, asked.problem), 400)
-        answer = self._scripted(asked) if chat else next(self._trouble, None)
+        answer = self._scripted(asked) if chat else self._next_trouble()
         if isinstance(answer, Failure):
             return _failed(answer, wire.error(answer.status, answer.message))
         if isinstance(answer, Hang):
@@ -198,9 +198,7 @@ class ModelServer:
             raise BrokenOff
         if isinstance(answer, Malformed):
             return Response(body=answer.body, content_type=answer.content_type)
-        if chat is None or answer is None:
-            return self._vectors(vectors, asked)
-        return self._said(chat, asked, answer)
+        return self._said(chat, asked, answer) if chat else self._vectors(vectors, asked)
 
     def _noted(self, asked: Asked) -> Asked:
         """The request with its tokens, kept for the test."""
@@ -217,10 +215,17 @@ class ModelServer:
     def _scripted(self, asked: Asked) -> Answer:
         """What the script says; when it raises, the client is refused, and the error comes up at the end of the block."""
         try:
-            return self._answer(asked)
+            answer = self._answer(asked)
+            if answer is None:
+                raise ValueError("the script answered None")
+            return answer
         except Exception as exc:  # noqa: BLE001 - the test's own, raised again at the end
             self._failed = self._failed or exc
             return Failure(400, message=f"The script of the stand-in failed: {type(exc).__name__}")
+
+    def _next_trouble(self) -> Any:
+        with self._lock:
+            return next(self._trouble, None)
 
     def _vectors(self, wire: VectorWire | None, asked: Asked) -> Response:
         assert wire is not None
