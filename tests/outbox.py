@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import BufferMemory, Memory, MemoryState, Query, Section, Snippet, Turn, attach
+from graph_memory import BufferMemory, Memory, MemoryState, Query, Section, Snippet, Turn, attach, new_key
 from graph_memory.graph.worker import Worker, WorkerOptions
 from graph_memory.memories.listing import listed
 from graph_memory.memories.records import memo_id
@@ -24,6 +24,7 @@ from graph_memory.messages import said_at, text_of
 from graph_memory.namespaces import ROOT, namespace
 from graph_memory.steps import Call, Steps, StoreOps, run
 from graph_memory.stores import open_store
+from graph_memory.stores.redis import RedisStore
 from graph_memory.types import Memo, Origin
 from tests.fakes import MODES, call, in_thread
 
@@ -33,6 +34,11 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[BaseS
     "PostgresStore": lambda request: open_store(request.getfixturevalue("postgres_url")),
     "RedisStore": lambda request: open_store(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
     "SupabaseStore": lambda request: request.getfixturevalue("supabase").opened(open_store),
+    "TieredStore": lambda request: open_store(
+        request.getfixturevalue("postgres_url"),
+        hot=RedisStore(request.getfixturevalue("redis_server").url, prefix=uuid4().hex),
+    ),
+    "EncryptedStore": lambda request: open_store("sqlite://", encrypt=new_key()),
 }
 """By name, how a store is opened that holds nothing and sees every user."""
 each_store = pytest.mark.parametrize("make", STORES, indirect=True)

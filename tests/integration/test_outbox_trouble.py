@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.base import BaseStore
 
-from graph_memory import BufferMemory, VectorMemory, forget
+from graph_memory import BufferMemory, VectorMemory, forget, new_key
 from graph_memory.graph.queues import adead_letters, apending, arequeue, dead_letters, pending, requeue
 from graph_memory.memories.listing import listed
 from graph_memory.namespaces import user_prefix
 from graph_memory.steps import run
+from graph_memory.stores.encrypted import EncryptedStore
 from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores.tiered import TieredStore
 from tests.fakes import call, in_thread
 from tests.lineage_faults import CrashError, Fuse, FusedSaver, FusedStore
 from tests.outbox import (
@@ -43,12 +46,20 @@ def unsteady(failures: int) -> Callable[[str], str]:
     return work
 
 
+AROUND: dict[str, Callable[[BaseStore], BaseStore]] = {
+    "alone": lambda store: store,
+    "encrypted": lambda store: EncryptedStore(store, new_key()),
+    "tiered": lambda store: TieredStore(SqliteStore(None), store),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("moment", range(1, 12))
-def test_a_worker_that_crashes_at_any_moment_leaves_nothing_undone_or_doubled(moment: int, after: bool):
+def test_a_worker_that_crashes_at_any_moment_leaves_nothing_undone_or_doubled(moment: int, after: bool, around: str):
     """Before and after each store operation. The notes' keys are random, so that doing it twice would show."""
     clock = Clock()
-    store = SqliteStore(None, clock=clock)
+    store = AROUND[around](SqliteStore(None, clock=clock))
     graph, memory = noted_graph(store, InMemorySaver()), NoteMemory(is_random=True)
     fuse = Fuse(moment, after, stays=True)
     say(graph, "one")
