@@ -70,7 +70,7 @@ class Life:
         """Writes alone, whose token is in its slot."""
         ops = one.request.ops if isinstance(one.request, Durable) else ()
         is_write = any(isinstance(op, PutOp) and (op.namespace, op.key) != GATE for op in ops)
-        return is_write and one.era == self.world.hot.era and not self.world.was_closed()
+        return is_write and one.is_announced and one.era == self.world.hot.era and not self.world.was_closed()
 
     def land(self) -> None:
         """What was late is carried out."""

@@ -91,6 +91,7 @@ class Running:
     request: Any = None
     wakes: float = 0.0
     committed: int = 0
+    is_announced: bool = False
 
 
 class World:
@@ -180,6 +181,7 @@ class World:
             result = self.hot.batch(request.ops)
             if fault == "after":
                 raise HotError
+            one.is_announced |= any(isinstance(op, PutOp) and "writers" in (op.value or {}) for op in request.ops)
             return result
         assert isinstance(request, Durable)
         if not self.is_durable_up or fault == "before":
