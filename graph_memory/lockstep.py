@@ -103,6 +103,7 @@ class _SharedBatches:
 
     def __init__(self, store: AsyncBatches) -> None:
         self._store = store
+        self._has_embedder = getattr(store, "ranking", "unknown") in ("unknown", "words+meaning")
         self._waiting: list[_Waiting] = []
         self._flushes: set[asyncio.Task[None]] = set()
 
@@ -128,7 +129,10 @@ class _SharedBatches:
     async def _flush(self) -> None:
         await asyncio.sleep(0)
         waiting, self._waiting = self._waiting, []
-        groups = [[one for one in waiting if _may_embed(one[0]) is embeds] for embeds in (False, True)]
+        slow = [self._has_embedder and _is_embedded(ops) for ops, _ in waiting]
+        groups = [
+            [one for one, is_slow in zip(waiting, slow, strict=True) if is_slow is which] for which in (False, True)
+        ]
         await asyncio.gather(*(self._together(group) for group in groups if group))
 
     async def _together(self, waiting: Sequence[_Waiting]) -> None:
@@ -164,7 +168,7 @@ class _SharedBatches:
                 answer.set_result(result)
 
 
-def _may_embed(ops: Iterable[Op]) -> bool:
+def _is_embedded(ops: Iterable[Op]) -> bool:
     """Whether one of them is searched for by meaning, or is stored to be."""
     return any(
         (isinstance(op, SearchOp) and op.query is not None)

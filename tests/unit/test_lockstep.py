@@ -75,3 +75,21 @@ async def test_what_needs_an_embedder_travels_together():
     await arun_all({name: asking(op) for name, op in EMBEDDING.items()}, store=Noting())
 
     assert sizes == [len(EMBEDDING)]
+
+
+async def test_without_an_embedder_everything_travels_together():
+    """A store that says it goes by words is asked once."""
+    sizes: list[int] = []
+
+    class Words(InMemoryStore):
+        ranking = "words"
+
+        async def abatch(self, ops: Iterable[Op]) -> list[Any]:
+            ops = list(ops)
+            sizes.append(len(ops))
+            return await super().abatch(ops)
+
+    bodies = {name: asking(op) for name, op in {**PLAIN, **EMBEDDING}.items()}
+    await arun_all(bodies, store=Words())
+
+    assert sizes == [len(bodies)]
