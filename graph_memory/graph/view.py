@@ -48,6 +48,11 @@ class LineageView:
         """As the store beneath."""
         return keeps_ttl(self.store)
 
+    @property
+    def ranking(self) -> str:
+        """As the store beneath; "unknown" where it does not say."""
+        return getattr(self.store, "ranking", "unknown")
+
     def batch(self, ops: Iterable[Op]) -> list[Any]:
         """The operations' results, as this line sees them.
 

@@ -88,9 +88,9 @@ class EncryptedStore(Block, BaseStore):
         self._fields = paths(fields) or ("text",)
 
     @property
-    def ranking(self) -> Literal["nothing", "words", "words+meaning"]:
-        """What a search with a query goes by, of what is in the clear."""
-        return getattr(self.store, "ranking", "words") if self._own_clear else "nothing"
+    def ranking(self) -> Literal["nothing", "words", "words+meaning", "unknown"]:
+        """What a search with a query goes by, of what is in the clear; a store of another package does not say."""
+        return getattr(self.store, "ranking", "unknown") if self._own_clear else "nothing"
 
     @property
     def key_names(self) -> tuple[str, ...]:

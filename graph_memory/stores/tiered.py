@@ -118,9 +118,9 @@ class TieredStore(Block, BaseStore):
         self._drainer: threading.Thread | None = None
 
     @property
-    def ranking(self) -> Literal["words", "words+meaning"]:
-        """What a search with a query goes by."""
-        return getattr(self.durable, "ranking", "words")
+    def ranking(self) -> Literal["words", "words+meaning", "unknown"]:
+        """What a search with a query goes by; a store of another package does not say."""
+        return getattr(self.durable, "ranking", "unknown")
 
     @property
     def queued(self) -> int:
