@@ -3,7 +3,8 @@
     python -m benchmarks.importing [COUNT ...]      default: 10000 100000
 
 Facts of 20 users; conversations of 20 users in threads of 20 messages, one thread after the other, and the same threads mixed
-turn by turn, as a log has them. Without an embedder. Each in a process of its own, because memory is a process's maximum.
+turn by turn, as a log has them: with many threads the pauses in each are long, and every exchange is a session. Without an
+embedder. Each in a process of its own, because memory is a process's maximum.
 """
 
 from __future__ import annotations
