@@ -123,10 +123,13 @@ class Reader:
             total += sum((yield [Call(SWEEP, self.keys.space(s), [encode_path(s).encode()]) for s in some]))
         return total
 
-    def era(self, at: int, op: EraOp) -> Steps[Read]:
-        """The run id of the server that holds a namespace."""
-        [run] = yield [Call(ERA, [self.keys.directory(bucket_of(op.namespace))], [])]
-        return Read({at: run.decode()})
+    def eras(self, ops: Iterable[tuple[int, EraOp]], is_cluster: bool) -> Steps[Read]:
+        """The run ids of the servers that hold some namespaces; of a cluster each bucket is asked, else the one server once."""
+        asked: dict[int, list[int]] = {}
+        for at, op in ops:
+            asked.setdefault(bucket_of(op.namespace) if is_cluster else 0, []).append(at)
+        runs = yield [Call(ERA, [self.keys.directory(bucket)], []) for bucket in asked]
+        return Read({at: run.decode() for some, run in zip(asked.values(), runs, strict=True) for at in some})
 
     def _newest(self, at: int, op: SearchOp) -> Steps[Read]:
         wanted = op.offset + op.limit

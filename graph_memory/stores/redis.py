@@ -154,7 +154,7 @@ class RedisStore(BackEnd):
         writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
         if todo.questions or todo.eras:
             gets = [self._gets(todo, {}, [])] if todo.gets else []
-            eras = [self._reader.era(at, op) for at, op in todo.eras]
+            eras = [self._reader.eras(todo.eras, self._server.is_cluster)] if todo.eras else []
             bodies = [*gets, *(self._answers(at, op, queries) for at, op in todo.questions), *eras]
             read = merged((yield from together(bodies)))
             if writes:

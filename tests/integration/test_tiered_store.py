@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -197,6 +199,36 @@ def test_what_waits_survives_the_process(hot: Switched, durable: Switched, tmp_p
     with tier(hot, durable, queue=queue, retry_seconds=60) as store:
         assert [hit.value for hit in store.search(ADA)] == [{"n": 1}]
         assert store.queued == 0
+
+
+WRITER = """
+import sys
+from langgraph.store.base import PutOp
+from graph_memory.stores.sqlite import SqliteStore
+from graph_memory.stores.tiered import TieredStore
+from tests.switched import Switched
+durable = Switched(SqliteStore(None))
+durable.is_on = False
+with TieredStore(SqliteStore(None), durable, queue=sys.argv[1]) as store:
+    for n in range(100_000):
+        store.batch([PutOp(("users", "ada"), f"{n} {half}", {"n": n}) for half in "ab"])
+        print(n, flush=True)
+"""
+
+
+def test_what_was_acknowledged_into_the_queue_survives_a_kill(hot: Switched, durable: Switched, tmp_path: Path) -> None:
+    """At any moment; and a batch is there as a whole or not at all."""
+    queue = str(tmp_path / "queue.db")
+    with subprocess.Popen([sys.executable, "-c", WRITER, queue], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(30):
+            acknowledged = int(writer.stdout.readline())
+        writer.kill()
+    with tier(hot, durable, queue=queue) as store:
+        until(store.drain)
+        kept = {hit.key for hit in store.search(ADA, limit=10_000)}
+    assert {f"{n} {half}" for n in range(acknowledged + 1) for half in "ab"} <= kept
+    assert {key[:-1] for key in kept if key.endswith("a")} == {key[:-1] for key in kept if key.endswith("b")}
 
 
 def test_a_queued_write_that_is_refused_holds_up_nobody(hot: Switched, durable: Switched, tmp_path: Path) -> None:
