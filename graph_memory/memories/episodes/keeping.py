@@ -164,8 +164,8 @@ class Keeper:
         """The session that a memo ended, read back as many days as it lasted."""
         days = 1
         while True:
-            since = {"session": end.session, "day": {"$gte": end.day - days}}
-            memos = self._memos((yield from listed(self.where, since)))
+            around = {"session": end.session, "day": {"$gte": end.day - days, "$lte": end.day}}
+            memos = self._memos((yield from listed(self.where, around)))
             session = session_of(end, sessions_in(memos, self.options.idle_seconds))
             if session is None or session.first.day > end.day - days or days > _LONGEST_DAYS:
                 return session
