@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from langgraph.store.base import Op, PutOp
@@ -103,17 +105,22 @@ class Journal:
         found = [self._rows(query, encode_path(namespace), key) for namespace, key in places]
         return [self._value(*rows[0]) if rows else None for rows in found]
 
-    def oldest(self) -> Waiting | None:
-        """The batch that is next; None when nothing waits."""
+    def oldest(self, most: int) -> list[Waiting]:
+        """The batches that are next, in their order; so many at most."""
         rows = self._rows(
-            "SELECT batch, namespace, key, value, fields, ttl_minutes, queued_at FROM gm_waiting WHERE batch = "
-            "(SELECT batch FROM gm_waiting WHERE refused IS NULL ORDER BY id LIMIT 1) ORDER BY id"
+            "SELECT batch, namespace, key, value, fields, ttl_minutes, queued_at FROM gm_waiting WHERE batch IN "
+            "(SELECT DISTINCT batch FROM gm_waiting WHERE refused IS NULL ORDER BY batch LIMIT ?) ORDER BY id",
+            most,
         )
-        return Waiting(rows[0][0], [self._write(*row[1:]) for row in rows]) if rows else None
+        return [
+            Waiting(number, [self._write(*row[1:]) for row in some])
+            for number, some in groupby(rows, key=itemgetter(0))
+        ]
 
-    def done(self, number: int) -> None:
-        """Forgets a batch that has been carried out."""
-        self._rows("DELETE FROM gm_waiting WHERE batch = ?", number)
+    def done(self, waiting: Sequence[Waiting]) -> None:
+        """Forgets batches that have been carried out."""
+        numbers = json.dumps([one.number for one in waiting])
+        self._rows("DELETE FROM gm_waiting WHERE batch IN (SELECT value FROM json_each(?))", numbers)
 
     def refuse(self, number: int, reason: str) -> None:
         """Sets a batch aside that cannot be carried out; it stays in the file, and does not hold up the others."""

@@ -23,6 +23,7 @@ from graph_memory.stores._tiered_steps import Tier
 from graph_memory.stores.claims import ClaimOp
 
 _log = logging.getLogger("graph_memory.stores.tiered")
+_AT_ONCE = 50  # queued batches that are carried out as one: the last write of a key is what stays of them
 _LOOKS, _BETWEEN = 40, 0.05  # for another process to have carried the queue out; seconds
 
 
@@ -65,19 +66,23 @@ class Queued:
                 turn.close()
 
     def _carried_out(self) -> Steps[bool]:
-        count = 0
-        while (waiting := (yield Call(self.journal.oldest))) is not None:
+        count = alone = 0
+        while some := (yield Call(partial(self.journal.oldest, 1 if alone else _AT_ONCE))):
+            alone -= alone > 0
             try:
-                yield from self.tier.batch(waiting.ops)
+                yield from self.tier.batch([op for waiting in some for op in waiting.ops])
             except DOWN:
                 self.tier.gate.durable.failed()
                 return False
             except GraphMemoryError as exc:
+                if len(some) > 1:
+                    alone = len(some)  # each by itself, to find the one
+                    continue
                 _log.error("a queued write was refused and is set aside in the queue's file: %s", exc)
-                yield Call(partial(self.journal.refuse, waiting.number, str(exc)))
+                yield Call(partial(self.journal.refuse, some[0].number, str(exc)))
             else:
-                count += 1
-                yield Call(partial(self.journal.done, waiting.number))
+                count += len(some)
+                yield Call(partial(self.journal.done, some))
         self.tier.gate.durable.worked()
         _log.warning("the durable store answers again; %d queued batches were written", count)
         return True
