@@ -104,12 +104,17 @@ class Tier:
         try:
             answer = yield act
         except DOWN:
-            raise  # it may yet be written: the slots stay as they are until they end
+            yield from self._doubted(places, held)
+            raise
         except GraphMemoryError:
             with suppress(HotError):
                 yield from self._withdrawn(held)
             raise
-        is_certain = yield from self._finished(held)
+        try:
+            is_certain = yield from self._finished(held)
+        except DOWN:
+            yield from self._doubted(places, held)
+            raise
         while not is_certain:
             again = yield from self._announced(places)
             is_certain = yield from self._finished(again)
@@ -184,6 +189,12 @@ class Tier:
                 return _Held(view, token, then)
             yield Pause(uniform(0, _PAUSES[1]))
         raise HotError
+
+    def _doubted(self, places: Sequence[Place], held: _Held) -> Steps[None]:
+        """Of what may yet be written, or is and cannot be told of, nobody reads a copy until the writer's token has ended."""
+        if not held.slots:
+            with suppress(HotError):
+                yield from self._marked(places, held.view)
 
     def _finished(self, held: _Held) -> Steps[bool]:
         """Ends what was announced, after it was written; whether it is certain that no older copy will be read."""

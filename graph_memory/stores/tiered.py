@@ -15,16 +15,18 @@ Why no read is older than what was acknowledged before it began:
 - *The gate.* A writer that cannot announce itself or sign off (the hot store is down, or only it cannot reach it) closes the
   gate, an item of the durable store, waits until no process can still believe that it is open (`trust_seconds`, once per
   outage), and writes past the hot store. Behind a closed gate nobody reads copies. Whoever finds that the hot store works again
-  opens the gate under a new epoch; the epoch is part of every slot, so that no older copy counts. Who has written past the hot
-  store asks once more for the gate, and if it was opened meanwhile, does as any writer does before it acknowledges.
+  opens the gate under a new epoch; the epoch is part of every slot, so that no older copy counts, nor does one that was read by
+  then. Who has written past the hot store asks once more for the gate, and if it was opened meanwhile, does as any writer does
+  before it acknowledges; who does not know whether it has written, or cannot ask, leaves its token in the hot store at least.
 - *Eras.* A Redis that starts again from its disk, or a replica that takes over, may know old copies and may have forgotten
   tokens. Slots carry what Redis calls its run id, and do not count under another.
 - *Time* is not relied on for any of this but for `trust_seconds`, and for the five minutes of a dead writer.
 
 What is given up, knowingly: a process that cannot reach the durable store goes on reading what was hot when it last could, and
 so misses what others then write past the hot store. A writer that dies between its commit and its last step in the very moment
-in which the hot store forgets its token, or whose write is cut off with an unknown outcome while the gate is closed, leaves a
-copy that may be wrong until it ends (`hot_seconds`). So does whoever writes to the durable store without the tier.
+in which the hot store forgets its token or the gate opens, or that can reach neither store after its write was cut off with an
+unknown outcome while the gate was closed, leaves a copy that may be wrong until it ends (`hot_seconds`). So does whoever writes to
+the durable store without the tier.
 """
 
 from __future__ import annotations

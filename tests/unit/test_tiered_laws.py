@@ -47,6 +47,31 @@ def test_a_read_heeds_what_its_process_learns_meanwhile() -> None:
     assert world.reads == 2
 
 
+def test_what_was_written_past_the_hot_store_and_cannot_be_told_of_is_not_read_from_a_copy() -> None:
+    """Its writer was behind a closed gate that others opened; it has written, and then the durable store does not answer it."""
+    world, place = World(2), Place(("users", "ada"), "a")
+    here, there = world.processes
+    ended(world, world.write(here, place, 1))
+    there.reaches_hot, behind = False, world.write(there, place, 2)
+    ended(world, behind)
+    there.reaches_hot = True
+    for _ in range(2):
+        world.now += 6.0
+        ended(world, world.read(here, place))
+    while not world.history[place][-1] == 2:
+        world.step(behind)
+    world.step(behind, "before")
+    ended(world, behind)
+    world.now += 2.0
+    ended(world, world.read(there, Place(place.namespace, "b")))
+    world.search(place)
+
+    for process in world.processes:
+        ended(world, world.read(process, place))
+    assert world.acknowledged[place] == 2
+    assert world.reads == 5
+
+
 def ended(world: World, one: Running) -> None:
     """Answers its requests until it ends or pauses."""
     while one in world.running and one.wakes <= world.now:
