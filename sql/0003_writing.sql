@@ -276,7 +276,8 @@ declare
 begin
     foreach function in array functions loop
         foreach setting in array array[
-            'enable_hashjoin = off', 'enable_mergejoin = off', 'enable_seqscan = off', 'enable_material = off', 'jit = off',
+            'enable_hashjoin = off', 'enable_mergejoin = off', 'enable_seqscan = off', 'enable_bitmapscan = off',
+            'enable_material = off', 'jit = off',
             'plan_cache_mode = force_generic_plan'
         ] loop
             execute format('alter function graph_memory.%I set %s', function, setting);

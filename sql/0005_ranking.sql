@@ -7,17 +7,12 @@ select set_config('search_path', format('graph_memory, %I, pg_temp', n.nspname),
 from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace
 where e.extname = 'vector';
 
-create type graph_memory.vocabulary as (terms text[], rarities double precision[], frequencies jsonb);
-comment on type graph_memory.vocabulary is
-    'Of a query''s words those that occur, how rare each is (its inverse document frequency), and how many texts of their own hold it.';
+create type graph_memory.matches as (items bigint[], scores double precision[], frequencies jsonb);
+comment on type graph_memory.matches is
+    'The items that hold words of a query, once for each such word, what the word is worth there, and how many texts of their own hold
+    each word.';
 
 create type graph_memory.near as (items bigint[], cosines double precision[]);
-
-create function graph_memory.bm25(
-    rarity double precision, count double precision, length double precision, average double precision
-) returns double precision
-language sql immutable parallel safe
-return rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length / average));
 
 create function graph_memory.position_in_range(
     cosine double precision, lowest double precision, highest double precision
@@ -28,9 +23,7 @@ return case
     else (cosine - lowest) / (highest - lowest)
 end;
 
-create function graph_memory.near(
-    spaces bigint[], known graph_memory.vocabulary, average double precision, query vector, most integer
-) returns graph_memory.near
+create function graph_memory.near(spaces bigint[], words graph_memory.matches, query vector, most integer) returns graph_memory.near
 language plpgsql as $$
 declare
     found near;
@@ -50,9 +43,8 @@ begin
         return (
             select row(found.items || array_agg(v.item), found.cosines || array_agg(-(v.embedding <#> query)))::near
             from (
-                select p.item from unnest(known.terms, known.rarities) as t (term, rarity)
-                cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
-                group by p.item order by sum(bm25(t.rarity, p.count, p.length, average)) desc limit most
+                select p.item from unnest(words.items, words.scores) as p (item, score)
+                group by p.item order by sum(p.score) desc limit most
             ) as w
             cross join lateral (select * from vectors as v where v.item = w.item and v.graphed offset 0) as v
         );
@@ -68,60 +60,50 @@ comment on function graph_memory.near is
     gives up before it has found so many, or when `most` is null.';
 
 create function graph_memory.ranked(
-    spaces bigint[], known_terms text[], rarities double precision[], average double precision, query vector,
-    near_items bigint[], near_cosines double precision[], words_weight double precision, meaning_weight double precision
+    spaces bigint[], words graph_memory.matches, query vector, near graph_memory.near,
+    words_weight double precision, meaning_weight double precision
 )
 returns table (
-    item bigint, relevance double precision, words double precision, words_raw double precision,
-    meaning double precision, meaning_raw double precision
+    item bigint, relevance double precision, words_raw double precision, best double precision,
+    meaning_raw double precision, lowest double precision, highest double precision
 )
 language sql stable as $$
     with signal as (
         select v.item, null::double precision as words, -(v.embedding <#> query) as meaning
         from vectors as v where v.space = any(spaces) and not v.graphed and query is not null
         union all
-        select n.item, null, n.cosine from unnest(near_items, near_cosines) as n (item, cosine)
+        select n.item, null, n.cosine from unnest((near).items, (near).cosines) as n (item, cosine)
         union all
-        select p.item, bm25(t.rarity, p.count, p.length, average), null
-        from unnest(known_terms, rarities) as t (term, rarity)
-        cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
+        select w.item, w.score, null from unnest((words).items, (words).scores) as w (item, score)
     ),
-    candidate as materialized (
-        select s.item, sum(s.words) as words, max(s.meaning) as meaning from signal as s group by s.item
+    candidate as (
+        select s.item, coalesce(sum(s.words), 0) as words, max(s.meaning) as meaning from signal as s group by s.item
     ),
-    bounds as materialized (
+    bounded as (
         select
-            max(c.words) as best, min(c.meaning) as lowest, max(c.meaning) as highest,
-            case when max(c.words) > 0 then words_weight else 0 end as words_share,
-            case when count(c.meaning) > 0 then meaning_weight else 0 end as meaning_share
-        from candidate as c
-    ),
-    scaled as (
-        select
-            c.item, coalesce(c.words / nullif(b.best, 0), 0) as words, coalesce(c.words, 0) as words_raw,
-            position_in_range(c.meaning, b.lowest, b.highest) as meaning, c.meaning as meaning_raw,
-            b.words_share, b.meaning_share
-        from candidate as c cross join bounds as b
+            c.item, c.words, nullif(max(c.words) over all_of_them, 0) as best,
+            c.meaning, min(c.meaning) over all_of_them as lowest, max(c.meaning) over all_of_them as highest
+        from candidate as c window all_of_them as ()
     )
     select
-        s.item,
-        round(1e6 * case
-            when s.words_share + s.meaning_share = 0 then 0
-            else least(1, greatest(0, (
-                s.words_share * s.words + s.meaning_share * coalesce(s.meaning, 0)
-            ) / (s.words_share + s.meaning_share)))
-        end) / 1e6 as relevance,
-        s.words, s.words_raw, s.meaning, s.meaning_raw
-    from scaled as s
+        b.item,
+        round(1e6 * coalesce(least(1, greatest(0, (
+            words_weight * coalesce(b.words / b.best, 0)
+            + meaning_weight * coalesce(position_in_range(b.meaning, b.lowest, b.highest), 0)
+        ) / nullif(
+            case when b.best is null then 0 else words_weight end + case when b.lowest is null then 0 else meaning_weight end, 0
+        ))), 0)) / 1e6 as relevance,
+        b.words, b.best, b.meaning, b.lowest, b.highest
+    from bounded as b
     order by relevance desc;
 $$;
 comment on function graph_memory.ranked is
-    'Candidates, best first, with their signals: BM25, 0 where no word matches, and cosine, null where there is no vector.';
+    'Candidates, best first, with their signals: BM25, 0 where no word matches, and cosine, null where there is no vector; and what
+    they are scaled by.';
 
 create function graph_memory.found(
-    at integer, spaces bigint[], known_terms text[], rarities double precision[], average double precision, query vector,
-    near_items bigint[], near_cosines double precision[], words_weight double precision, meaning_weight double precision,
-    moment timestamptz
+    at integer, spaces bigint[], words graph_memory.matches, query vector, near graph_memory.near,
+    words_weight double precision, meaning_weight double precision, moment timestamptz
 )
 returns table (id bigint, ttl interval, answer graph_memory.answer, doc jsonb)
 language sql stable as $$
@@ -129,12 +111,11 @@ language sql stable as $$
         i.id, i.ttl,
         row(
             at, n.path, i.key, i.value, microseconds(i.created_at), microseconds(i.updated_at),
-            r.relevance, r.words, r.words_raw, r.meaning, r.meaning_raw, null
+            r.relevance, coalesce(r.words_raw / r.best, 0), r.words_raw,
+            position_in_range(r.meaning_raw, r.lowest, r.highest), r.meaning_raw, null
         )::answer,
         i.doc
-    from ranked(
-        spaces, known_terms, rarities, average, query, near_items, near_cosines, words_weight, meaning_weight
-    ) as r
+    from ranked(spaces, words, query, near, words_weight, meaning_weight) as r
     cross join lateral (select * from items as i where i.id = r.item offset 0) as i
     cross join lateral (select * from namespaces as n where n.id = i.space offset 0) as n
     where i.expires_at is null or i.expires_at > moment
@@ -159,7 +140,7 @@ declare
     average double precision;
     spread jsonb;
     has_graph boolean;
-    known vocabulary;
+    words matches;
     near near;
     hits hits;
 begin
@@ -168,43 +149,41 @@ begin
         (
             array_agg(jsonb_build_array(n.spread_mean, n.spread_deviation) order by n.documents desc)
             filter (where n.spread_mean is not null)
-        )[1]
-    into spaces, documents, average, spread
+        )[1],
+        coalesce(bool_or(query is not null and exists (select from vectors as v where v.space = n.id and v.graphed)), false)
+    into spaces, documents, average, spread, has_graph
     from namespaces as n where n.path >= (op ->> 'low') and (op ->> 'high' is null or n.path < op ->> 'high');
-    has_graph := query is not null and exists (select from vectors where space = any(spaces) and graphed);
-    select
-        array_agg(f.term),
-        array_agg(ln(1 + (documents - f.texts + 0.5::double precision) / (f.texts + 0.5))),
-        coalesce(jsonb_object_agg(f.term, f.own), '{}')
-    into known
-    from (
-        select p.term, count(*) as texts, count(*) filter (where p.count >= 1) as own
+    with known as materialized (
+        select t.term, p.*, ln(1 + (documents - p.texts + 0.5::double precision) / (p.texts + 0.5)) as rarity
         from jsonb_array_elements_text(op -> 'terms') as t (term)
-        cross join lateral (select * from postings as p where p.space = any(spaces) and p.term = t.term offset 0) as p
-        group by p.term
-    ) as f;
+        cross join lateral (
+            select
+                count(*) as texts, count(*) filter (where p.count >= 1) as own, array_agg(p.item) as items,
+                array_agg(p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / average))) as saturations
+            from postings as p where p.space = any(spaces) and p.term = t.term
+        ) as p
+    )
+    select array_agg(p.item), array_agg(k.rarity * p.saturation), coalesce((select jsonb_object_agg(term, own) from known), '{}')
+    into words
+    from known as k cross join lateral unnest(k.items, k.saturations) as p (item, saturation);
     loop
         if has_graph then
-            near := near(spaces, known, average, query, most);
+            near := near(spaces, words, query, most);
         end if;
         if op -> 'filter' = '{}' then
             select array_agg(h.answer), array_agg(h.id) filter (where refresh and h.ttl is not null) into hits
             from (
-                select * from found(
-                    place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
-                    words_weight, meaning_weight, moment
-                ) limit wanted offset skipped
+                select * from found(place, spaces, words, query, near, words_weight, meaning_weight, moment)
+                limit wanted offset skipped
             ) as h;
         else
             execute format(
                 'select array_agg(h.answer), array_agg(h.id) filter (where $1 and h.ttl is not null)
                 from (
-                    select * from graph_memory.found($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as f
-                    where %s limit $13 offset $14
+                    select * from graph_memory.found($2, $3, $4, $5, $6, $7, $8, $9) as f where %s limit $10 offset $11
                 ) as h',
                 condition('f.doc', op -> 'filter')
-            ) into hits using refresh, place, spaces, known.terms, known.rarities, average, query, near.items, near.cosines,
-                words_weight, meaning_weight, moment, wanted, skipped;
+            ) into hits using refresh, place, spaces, words, query, near, words_weight, meaning_weight, moment, wanted, skipped;
         end if;
         exit when cardinality(hits.answers) = wanted or not has_graph or most is null;
         most := null;
@@ -212,7 +191,7 @@ begin
     return query select * from unnest(hits.answers);
     return next row(
         place, null, null, null, null, null, null, null, null, null, null,
-        jsonb_build_object('documents', documents, 'frequencies', known.frequencies, 'spread', spread)
+        jsonb_build_object('documents', documents, 'frequencies', words.frequencies, 'spread', spread)
     )::answer;
     perform touch(hits.read, moment);
 end

@@ -34,7 +34,6 @@ create function graph_memory.batch(ops jsonb) returns setof graph_memory.answer
 language plpgsql as $$
 declare
     moment timestamptz;
-    op jsonb;
 begin
     if ops -> 'writes' <> '[]' then
         perform lock(ops -> 'writes');
@@ -47,19 +46,13 @@ begin
         return query select * from get(ops -> 'gets', moment);
     end if;
     if ops -> 'lists' <> '[]' then
-        for op in select * from jsonb_array_elements(ops -> 'lists') loop
-            return query select * from list(op, moment);
-        end loop;
+        return query select a.* from jsonb_array_elements(ops -> 'lists') as o (op) cross join lateral list(o.op, moment) as a;
     end if;
     if ops -> 'newest' <> '[]' then
-        for op in select * from jsonb_array_elements(ops -> 'newest') loop
-            return query select * from newest(op, moment);
-        end loop;
+        return query select a.* from jsonb_array_elements(ops -> 'newest') as o (op) cross join lateral newest(o.op, moment) as a;
     end if;
     if ops -> 'searches' <> '[]' then
-        for op in select * from jsonb_array_elements(ops -> 'searches') loop
-            return query select * from search(op, moment);
-        end loop;
+        return query select a.* from jsonb_array_elements(ops -> 'searches') as o (op) cross join lateral search(o.op, moment) as a;
     end if;
     if ops -> 'writes' <> '[]' then
         perform write(ops -> 'writes', moment);
@@ -125,10 +118,13 @@ create function graph_memory.set_dimension(dims integer) returns void
 language plpgsql as $$
 begin
     lock table vectors in access exclusive mode;
-    drop index if exists vectors_by_meaning;
+    drop index if exists vectors_by_meaning, vectors_together;
     delete from vectors where vector_dims(embedding) <> dims;
     execute format('alter table vectors alter column embedding type vector(%s)', dims);
     execute format('alter table vectors alter column embedding set storage %s', case when dims <= 2000 then 'plain' else 'external' end);
+    if dims <= 660 then -- three entries of an index must fit on a page
+        create index vectors_together on vectors (space) include (item, embedding) where not graphed;
+    end if;
     if dims <= 2000 then
         create index vectors_by_meaning on vectors using hnsw (embedding vector_ip_ops) where graphed;
     elsif dims <= 4000 then

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -110,10 +111,15 @@ class Pools:
             StoreError: it failed.
             StoreUnavailableError: no answer in time.
         """
+        until = time.monotonic() + self._timeout
         with self._translated():
-            for attempt in self._tries(is_repeatable):
-                with attempt, self._opened().connection() as connection:
-                    return connection.execute(query, values).fetchall()
+            try:
+                return self._once(query, values)
+            except psycopg.Error as exc:
+                tries = self._tries(exc, is_repeatable, until)
+            for attempt in tries:
+                with attempt:
+                    return self._once(query, values)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def arun(self, query: Statement, values: Sequence[Any], *, is_repeatable: bool = True) -> Rows:
@@ -121,11 +127,15 @@ class Pools:
         pool = self._apool
         if pool is None or self._loop is not asyncio.get_running_loop():
             return await asyncio.to_thread(self.run, query, values, is_repeatable=is_repeatable)
+        until = time.monotonic() + self._timeout
         with self._translated():
-            async for attempt in self._tries(is_repeatable):
+            try:
+                return await _aonce(pool, query, values)
+            except psycopg.Error as exc:
+                tries = self._tries(exc, is_repeatable, until)
+            async for attempt in tries:
                 with attempt:
-                    async with pool.connection() as connection:
-                        return await (await connection.execute(query, values)).fetchall()
+                    return await _aonce(pool, query, values)
         raise AssertionError  # pragma: no cover
 
     def close(self) -> None:
@@ -153,15 +163,23 @@ class Pools:
                 )  # fmt: skip
             return self._pool
 
-    def _tries(self, is_repeatable: bool) -> Any:
-        """As long as the timeout allows: after a restart of the server each connection of the pool turns out to be broken."""
+    def _once(self, query: Statement, values: Sequence[Any]) -> Rows:
+        with self._opened().connection() as connection:
+            return connection.execute(query, values, binary=True).fetchall()
+
+    def _tries(self, failure: psycopg.Error, is_repeatable: bool, until: float) -> Any:
+        """More of them, as long as the timeout allows: after a restart of the server each connection of the pool turns out to be
+        broken. Made when the first has failed: stamina takes as long to set up as a search does to be planned.
+
+        Raises:
+            psycopg.Error: the failure itself, where another try is of no use or there is no time left.
+        """
+        is_worth_it = may_be_tried_again if is_repeatable else was_undone
+        left = until - time.monotonic()
+        if left <= 0 or not is_worth_it(failure):
+            raise failure
         return stamina.retry_context(
-            may_be_tried_again if is_repeatable else was_undone,
-            attempts=None,
-            timeout=self._timeout,
-            wait_initial=0.02,
-            wait_max=1.0,
-            wait_jitter=0.1,
+            is_worth_it, attempts=None, timeout=left, wait_initial=0.02, wait_max=1.0, wait_jitter=0.1
         )
 
     def _configure(self, connection: _Connection) -> None:
@@ -178,6 +196,11 @@ class Pools:
             raise StoreError("the store is closed: open it again, or use it inside its block") from exc
         except psycopg.Error as exc:
             raise translate(exc, self.where) from exc
+
+
+async def _aonce(pool: AsyncConnectionPool[_AsyncConnection], query: Statement, values: Sequence[Any]) -> Rows:
+    async with pool.connection() as connection:
+        return await (await connection.execute(query, values, binary=True)).fetchall()
 
 
 def _break_off(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
