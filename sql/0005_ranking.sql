@@ -14,6 +14,31 @@ comment on type graph_memory.matches is
 
 create type graph_memory.near as (items bigint[], cosines double precision[]);
 
+create function graph_memory.matches(spaces bigint[], terms jsonb, documents bigint, average double precision)
+returns graph_memory.matches
+language plpgsql stable as $$
+declare
+    found matches;
+begin
+    with known as materialized (
+        select t.term, p.*, ln(1 + (documents - p.texts + 0.5::double precision) / (p.texts + 0.5)) as rarity
+        from jsonb_array_elements_text(terms) as t (term)
+        cross join lateral (
+            select
+                count(*) as texts, count(*) filter (where p.count >= 1) as own, array_agg(p.item) as items,
+                array_agg(p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / average))) as saturations
+            from postings as p where p.space = any(spaces) and p.term = t.term
+        ) as p
+    )
+    select array_agg(p.item), array_agg(k.rarity * p.saturation), coalesce((select jsonb_object_agg(term, own) from known), '{}')
+    into found
+    from known as k cross join lateral unnest(k.items, k.saturations) as p (item, saturation);
+    return found;
+end
+$$;
+comment on function graph_memory.matches is
+    'BM25, word by word: how rare a word is, is known when its postings have been read, which happens once.';
+
 create function graph_memory.position_in_range(
     cosine double precision, lowest double precision, highest double precision
 ) returns double precision
@@ -153,19 +178,7 @@ begin
         coalesce(bool_or(query is not null and exists (select from vectors as v where v.space = n.id and v.graphed)), false)
     into spaces, documents, average, spread, has_graph
     from namespaces as n where n.path >= (op ->> 'low') and (op ->> 'high' is null or n.path < op ->> 'high');
-    with known as materialized (
-        select t.term, p.*, ln(1 + (documents - p.texts + 0.5::double precision) / (p.texts + 0.5)) as rarity
-        from jsonb_array_elements_text(op -> 'terms') as t (term)
-        cross join lateral (
-            select
-                count(*) as texts, count(*) filter (where p.count >= 1) as own, array_agg(p.item) as items,
-                array_agg(p.count * 2.2 / (p.count + 1.2 * (0.25 + 0.75 * p.length / average))) as saturations
-            from postings as p where p.space = any(spaces) and p.term = t.term
-        ) as p
-    )
-    select array_agg(p.item), array_agg(k.rarity * p.saturation), coalesce((select jsonb_object_agg(term, own) from known), '{}')
-    into words
-    from known as k cross join lateral unnest(k.items, k.saturations) as p (item, saturation);
+    words := matches(spaces, op -> 'terms', documents, average);
     loop
         if has_graph then
             near := near(spaces, words, query, most);

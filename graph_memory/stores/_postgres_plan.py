@@ -34,6 +34,7 @@ MOST_TERMS = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_DEPTH = 255  # of a repetition in one of Postgres's regular expressions
 _DECIMALS = 6
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SIGNALS = ("words", "words_raw", "meaning", "meaning_raw")
 _namespace = lru_cache(maxsize=1024)(decode_path)  # the hits of a search mostly come from one
 _UNSAFE = re.compile(r"[\0\ud800-\udfff\ue000]")
@@ -147,7 +148,7 @@ def vector_text(vector: Vector) -> str:
 
 def to_text(value: Any) -> str:
     """A JSON value as text."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def safe(value: Any) -> Any:
