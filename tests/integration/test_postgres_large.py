@@ -95,11 +95,32 @@ def test_a_plan_made_while_there_was_nothing_reads_no_more_than_it_must(new_data
     assert 11 <= read[0] <= 100
 
 
-def _asked(op: Op) -> str:
-    """One operation as the server takes it; a search by the first of eight directions."""
+@pytest.mark.parametrize(("dims", "is_together"), [(DIMS, True), (660, True), (661, False), (2001, False)])
+def test_vectors_are_read_where_those_of_a_namespace_stand_together(
+    new_database: str, dims: int, is_together: bool
+) -> None:
+    """In an index, where three of them fit on a page of it; larger ones in the table. They are found all the same."""
+    vectors = np.random.default_rng(4).standard_normal((4, dims)).astype("<f4")
+    migrate(new_database, dims=dims)
+    with psycopg.connect(new_database, autocommit=True) as connection:
+        call = "SELECT key FROM graph_memory.batch(%s) WHERE key IS NOT NULL"
+        ask = _asked(SearchOp(PLACE, query="2", limit=1), vectors[2] / np.linalg.norm(vectors[2]))
+        assert connection.execute(call.encode(), [ask]).fetchall() == []
+        with open_store(new_database, embed=lambda texts: [vectors[int(text)] for text in texts]) as store:
+            store.batch([PutOp(PLACE, str(n), {"text": str(n)}) for n in range(4)])
+        assert connection.execute(call.encode(), [ask]).fetchall() == [("2",)]
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        scans = connection.execute(
+            "SELECT idx_scan > 0 FROM pg_stat_user_indexes WHERE indexrelname = 'vectors_together'"
+        )
+        assert scans.fetchall() == ([(True,)] if is_together else [])
+
+
+def _asked(op: Op, vector: np.ndarray | None = None) -> str:
+    """One operation as the server takes it; a search by a vector, the first of eight directions unless told otherwise."""
     todo = plan([op], None)
-    payload = Batch(todo, {text: np.eye(DIMS, dtype="<f4")[0] for text in todo.queries}, FusionWeights()).payload({})
-    return to_text(payload)
+    found = np.eye(DIMS, dtype="<f4")[0] if vector is None else vector
+    return to_text(Batch(todo, dict.fromkeys(todo.queries, found), FusionWeights()).payload({}))
 
 
 def embed_numbers(texts: Sequence[str]) -> list[list[float]]:
