@@ -25,8 +25,8 @@ Why no read is older than what was acknowledged before it began:
 What is given up, knowingly: a process that cannot reach the durable store goes on reading what was hot when it last could, and
 so misses what others then write past the hot store. A writer that dies between its commit and its last step in the very moment
 in which the hot store forgets its token or the gate opens, or that can reach neither store after its write was cut off with an
-unknown outcome while the gate was closed, leaves a copy that may be wrong until it ends (`hot_seconds`). So does whoever writes to
-the durable store without the tier.
+unknown outcome while the gate was closed, leaves a copy that may be wrong until it ends (`hot_seconds`). So does whoever writes
+to the durable store without the tier.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_what_was_written_past_the_hot_store_and_cannot_be_told_of_is_not_read_f
     for _ in range(2):
         world.now += 6.0
         ended(world, world.read(here, place))
-    while not world.history[place][-1] == 2:
+    while world.history[place][-1] != 2:
         world.step(behind)
     world.step(behind, "before")
     ended(world, behind)
