@@ -13,7 +13,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import RetryPolicy
 
-from graph_memory import BufferMemory, EntityMemory, Scope, forget
+from graph_memory import BufferMemory, EntityMemory, Scope, forget, new_key, open_store
 from graph_memory.memories.entity import EntityView
 from tests.fakes import MODES, Assistant, call, in_thread
 from tests.graphs import plain, said
@@ -163,3 +163,14 @@ def test_entity_memory_can_feed_on_overflow(store: Any, mode: str) -> None:
 
     assert [fact.value for fact in view(store, "Bob").facts] == ["Acme"]
     assert "Bob (person): works at Acme" in node.text
+
+
+def test_a_store_that_cannot_search_knows_names_all_the_same() -> None:
+    """Where all texts are encrypted, who is named is found; and the context says what was not looked for."""
+    with open_store("sqlite://", encrypt=new_key()) as sealed:
+        graph = graph_of(Assistant(), sealed)
+        call(graph, "invoke", said("My sister Ines lives in Ghent."), in_thread("one"))
+        context = EntityMemory().get_context(ADA, "Where does Ines live?", store=sealed)
+
+    assert any("Ghent" in line.text for line in context.kept)
+    assert context.degradations["entity"].startswith("by name only: a search by words or meaning is not possible")

@@ -133,7 +133,7 @@ class EntityMemory(Memory):
         if not query.text.strip() or not query.has_store:
             return self.section()
         scope = query.scope
-        named, found = yield from asked_for(
+        named, found, amiss = yield from asked_for(
             scope,
             self.name,
             query.text,
@@ -156,7 +156,7 @@ class EntityMemory(Memory):
         near = yield from loaded(scope, self.name, beside, query.now)
         for entity in near:
             scores[entity], parts[entity] = _NEIGHBOUR_SCORE * max(scores[e] for e in views), {"neighbour": 1.0}
-        return self.section(self._snippets({**views, **near}, scores, parts, query))
+        return self.section(self._snippets({**views, **near}, scores, parts, query), degraded=amiss)
 
     def remember(self, turn: Turn) -> Steps[Mapping[str, Any] | None]:
         """Reads the turn's messages and keeps what they say; messages that were read before are left alone."""

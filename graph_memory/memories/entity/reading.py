@@ -15,6 +15,7 @@ from langgraph.store.base import GetOp, Item, SearchOp
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
 from graph_memory.context.words import STOP_WORDS, segments
+from graph_memory.errors import ConfigurationError
 from graph_memory.extract.entities.lists import KIN, NICKNAMES, words
 from graph_memory.memories.entity.fold import EntityView, folded
 from graph_memory.memories.entity.naming import Named, normalised
@@ -136,8 +137,10 @@ def known_names(scope: Scope, memory: str, keys: Iterable[str]) -> Steps[dict[st
 
 def asked_for(
     scope: Scope, memory: str, text: str, keys: Sequence[str], *, pool: int, most: int, weights: RankingWeights
-) -> Steps[tuple[dict[str, Sequence[Named]], list[Found]]]:
-    """Whom a question names, and the memos that fit it best by words and meaning, ranked as everything else is.
+) -> Steps[tuple[dict[str, Sequence[Named]], list[Found], str]]:
+    """Whom a question names, the memos that fit it best by words and meaning, ranked as everything else is, and what is amiss.
+
+    A store that cannot search, because it keeps all texts encrypted, knows names all the same.
 
     Args:
         scope, memory: where to look.
@@ -148,15 +151,18 @@ def asked_for(
         weights: how much each signal counts.
     """
     where, text = namespace(scope, memory), text[:QUERY_CHARACTERS]
-    search = SearchOp(where, limit=pool, query=text, refresh_ttl=False)
-    *markers, items = yield StoreOps([*_markers(scope, memory, keys), search])
+    search, amiss = SearchOp(where, limit=pool, query=text, refresh_ttl=False), ""
+    try:
+        *markers, items = yield StoreOps([*_markers(scope, memory, keys), search])
+    except ConfigurationError as exc:
+        markers, items, amiss = (yield StoreOps(_markers(scope, memory, keys))), [], f"by name only: {exc}"
     named = without_parts((yield from _bearers(scope, memory, keys, markers)))
     noted = [(item, note) for item in items if item.namespace == where and (note := note_in(item)) is not None]
     if not noted:
-        return named, []
+        return named, [], amiss
     statistics = getattr(items, "statistics", None)
     corpus = corpus_of(Corpus(), statistics, read_question(text, Corpus()), [note for _, note in noted])
-    return named, ranked(noted, text, corpus, weights, most)
+    return named, ranked(noted, text, corpus, weights, most), amiss
 
 
 def loaded(
