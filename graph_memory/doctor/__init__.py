@@ -15,7 +15,7 @@ from typing import Any
 from graph_memory.doctor.findings import Finding as Finding
 from graph_memory.errors import GraphMemoryError
 from graph_memory.stores import OPTIONS, SEAL, TIER, hot_options
-from graph_memory.urls import Place, check_options, parse
+from graph_memory.urls import Place, check_options, extra, parse
 
 __all__ = ["Finding", "examine"]
 
@@ -27,6 +27,8 @@ Examiner = Callable[[Place, Options], list[Finding]]
 _SCHEMES = ("sqlite", "redis", "postgresql", "supabase")
 _EXAMINERS = {scheme: f"graph_memory.doctor.{scheme}" for scheme in _SCHEMES}
 """Modules with an `examine`, by scheme."""
+_EXTRAS = {"redis": ("Redis", "redis"), "postgresql": ("Postgres", "postgres"), "supabase": ("Supabase", "supabase")}
+"""What a package that is missing is for, and the extra that brings it, by scheme."""
 
 _NOT_OF_COPIES = frozenset({"persistence", "checkpoints", "packages"})
 """What does not matter of a store that holds copies alone."""
@@ -47,7 +49,7 @@ def examine(url: str, *, timeout_seconds: float = 5.0, **options: Any) -> list[F
     check_options(options, OPTIONS[place.scheme], "examine")
     own = {name: option for name, option in options.items() if name not in TIER | SEAL}
     own |= {"timeout_seconds": timeout_seconds}
-    found = _found("connection", partial(_examiner(place), place, own))
+    found = _found("connection", partial(_examined, place, own))
     if isinstance(hot := options.get("hot"), str):
         found += _hot(hot, options.get("user"), timeout_seconds)
     for names, subject in ((TIER, "tier"), (SEAL, "encryption")):
@@ -57,15 +59,16 @@ def examine(url: str, *, timeout_seconds: float = 5.0, **options: Any) -> list[F
     return found
 
 
-def _examiner(place: Place) -> Examiner:
-    examiner: Examiner = import_module(_EXAMINERS[place.scheme]).examine
-    return examiner
+def _examined(place: Place, options: Options) -> list[Finding]:
+    with extra(*_EXTRAS.get(place.scheme, ("SQLite", "cli"))):
+        examiner: Examiner = import_module(_EXAMINERS[place.scheme]).examine
+        return examiner(place, options)
 
 
 def _hot(url: str, user: str | None, timeout_seconds: float) -> list[Finding]:
     """What is found of the hot store of a tier."""
     place = parse(url)
-    found = _found("connection", partial(_examiner(place), place, hot_options(url, user, timeout_seconds)))
+    found = _found("connection", partial(_examined, place, hot_options(url, user, timeout_seconds)))
     return [replace(one, says=f"hot: {one.says}") for one in found if one.subject not in _NOT_OF_COPIES]
 
 

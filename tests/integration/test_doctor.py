@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,17 @@ def test_a_wrong_password_is_said_and_not_shown():
     assert (one.grade, one.subject) == ("fail", "connection")
     assert "refuses the user or the password" in one.says
     assert "sesame" not in one.says
+
+
+@pytest.mark.parametrize(
+    ("url", "package", "extra"),
+    [("postgresql://a@localhost:1/x", "psycopg", "postgres"), ("redis://localhost:1", "redis", "redis")],
+)
+def test_a_package_that_is_missing_is_named_with_what_brings_it(url: str, package: str, extra: str) -> None:
+    """In a process of its own, where it cannot be imported."""
+    code = f"import sys; sys.modules[{package!r}] = None; from graph_memory.cli import main; sys.exit(main(['doctor', {url!r}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert f"pip install 'graph-memory[{extra}]'" in done.stdout.replace("\n", " ")
+    assert "Traceback" not in done.stderr
