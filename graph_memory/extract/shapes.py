@@ -7,7 +7,7 @@ list of messages, an object that holds one, or ChatGPT's tree of them. What is n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -50,6 +50,7 @@ class Entry:
         session: the part of the conversation that it belongs to, by the export.
         conversation: name of the conversation, "" when the file holds just one without a name.
         user, thread: what stands under `user_id` and `thread_id`, as text; "" where nothing does, None where that is no id.
+        where: what it is called in reports, such as "line 12".
     """
 
     number: int
@@ -62,13 +63,32 @@ class Entry:
     conversation: str = ""
     user: str | None = ""
     thread: str | None = ""
+    where: str = ""
 
 
 class Conversation(NamedTuple):
-    """The raw messages of one conversation, oldest first."""
+    """The raw messages of one conversation, oldest first.
+
+    Attributes:
+        name: "" when it has none.
+        messages: as they stand there.
+        user, thread: as in `Entry`, of those messages that name none of their own.
+    """
 
     name: str
     messages: list[Any]
+    user: str | None = ""
+    thread: str | None = ""
+
+    def entry(self, raw: object, number: int, where: str) -> Entry:
+        """What one of its messages says, and whose it is.
+
+        Raises:
+            ValueError: as `entry`.
+        """
+        own = entry(raw, number, self.name)
+        user, thread = _nearer(own.user, self.user), _nearer(own.thread, self.thread)
+        return replace(own, user=user, thread=thread, where=where)
 
 
 def entry(raw: object, number: int, conversation: str = "") -> Entry:
@@ -97,32 +117,43 @@ def entry(raw: object, number: int, conversation: str = "") -> Entry:
     )
 
 
-def conversations(value: object) -> Iterator[Conversation]:
+def conversations(value: object, user: str | None = "", thread: str | None = "") -> Iterator[Conversation]:
     """The conversations that a JSON value holds: one message, a list, an object around a list, or a list of those.
+
+    Args:
+        value: any JSON.
+        user, thread: whose they are where neither they nor what they stand in say so.
 
     Raises:
         ValueError: nothing in it looks like a conversation.
     """
     if isinstance(value, list):
-        yield from _of_list(value)
-    elif isinstance(value, Mapping) and isinstance(inner := _inner(value), list):
-        yield from conversations(inner)
-    elif isinstance(value, Mapping) and isinstance(value.get("mapping"), Mapping):
-        yield Conversation(_first_text(value, _NAMES), _branch(value["mapping"], value.get("current_node")))
-    elif isinstance(value, Mapping) and (key := _list_key(value)):
-        yield Conversation(_first_text(value, _NAMES), _oldest_first(value[key]))
-    elif isinstance(value, Mapping) and _is_message(value):
-        yield Conversation("", [value])
-    else:
+        yield from _of_list(value, user, thread)
+        return
+    if not isinstance(value, Mapping) or not (_is_container(value) or _is_message(value)):
         raise ValueError(f"this JSON {_json_name(value)} holds no conversation; expected {EXPECTED}, or a list of them")
+    user, thread = _nearer(_given_id(value, "user_id"), user), _nearer(_given_id(value, "thread_id"), thread)
+    if isinstance(inner := _inner(value), list):
+        yield from conversations(inner, user, thread)
+    elif isinstance(nodes := value.get("mapping"), Mapping):
+        yield Conversation(_first_text(value, _NAMES), _branch(nodes, value.get("current_node")), user, thread)
+    elif key := _list_key(value):
+        yield Conversation(_first_text(value, _NAMES), _oldest_first(value[key]), user, thread)
+    else:
+        yield Conversation("", [value], user, thread)
 
 
-def _of_list(values: list[Any]) -> Iterator[Conversation]:
+def _of_list(values: list[Any], user: str | None, thread: str | None) -> Iterator[Conversation]:
     if values and isinstance(values[0], Mapping) and _is_container(values[0]):
         for value in values:
-            yield from conversations(value)
+            yield from conversations(value, user, thread)
     else:
-        yield Conversation("", _oldest_first(values))
+        yield Conversation("", _oldest_first(values), user, thread)
+
+
+def _nearer(own: str | None, around: str | None) -> str | None:
+    """An id, or that of what it stands in where there is none."""
+    return around if own == "" else own
 
 
 def _inner(value: Mapping[str, Any]) -> object:

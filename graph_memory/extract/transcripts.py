@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.extract.shapes import EXPECTED, FACT, Entry, conversations, entry
+from graph_memory.extract.shapes import EXPECTED, FACT, Conversation, Entry, conversations
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -153,24 +153,24 @@ def _numbered(path: Path, wanted: int | None) -> Iterator[Entry | Fault]:
             yield value
         elif parts and parts[0].messages[:1] == [value]:
             if wanted in (None, 1):
-                yield _entry(value, line or 1, f"line {line or 1}", "")
+                yield _entry(parts[0], value, line or 1, f"line {line or 1}")
         else:
-            for name, raw in parts:
+            for one in parts:
                 count += 1
                 if wanted in (None, count):
-                    name = name or (str(count) if line or len(parts) > 1 else "")
+                    name = one.name or (str(count) if line or len(parts) > 1 else "")
                     place = f"line {line}" if line else f"conversation {name}" if name else ""
-                    yield from _of_conversation(name, raw, place)
+                    yield from _of_conversation(one._replace(name=name), place)
 
 
-def _of_conversation(name: str, raw: list[object], place: str) -> Iterator[Entry | Fault]:
-    for number, value in enumerate(raw, 1):
-        yield _entry(value, number, f"{place}, message {number}" if place else f"message {number}", name)
+def _of_conversation(whole: Conversation, place: str) -> Iterator[Entry | Fault]:
+    for number, value in enumerate(whole.messages, 1):
+        yield _entry(whole, value, number, f"{place}, message {number}" if place else f"message {number}")
 
 
-def _entry(value: object, number: int, where: str, conversation: str) -> Entry | Fault:
+def _entry(whole: Conversation, value: object, number: int, where: str) -> Entry | Fault:
     try:
-        return entry(value, number, conversation)
+        return whole.entry(value, number, where)
     except ValueError as exc:
         return Fault(where, str(exc))
 

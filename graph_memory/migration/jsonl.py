@@ -60,8 +60,8 @@ class Export:
 class Conversations:
     """A transcript: JSON Lines with a message on each, or any of the shapes that chat exports come in.
 
-    A line may name its `user_id` and its `thread_id`; without a thread its messages are found by search alone. The role "fact" is
-    of what nobody said but somebody noted. What tools wrote, and instructions to a model, are left out.
+    A line, or the conversation around it, may name a `user_id` and a `thread_id`; without a thread, messages are found by search
+    alone. The role "fact" is of what nobody said but somebody noted. What tools wrote, and instructions to a model, are left out.
 
     Attributes:
         file: the file.
@@ -94,7 +94,7 @@ class Conversations:
             raise ConfigurationError(f"{self.file} cannot be read: {exc.strerror or exc}") from exc
 
     def _read(self, item: Entry, voices: Voices, roots: dict[tuple[str, str], str]) -> Iterator[Record | Fault]:
-        where, user = f"line {item.number}", item.user or self.user
+        where, user = item.where, item.user or self.user
         if item.user is None or item.thread is None:
             yield Fault(where, "its user_id or thread_id is neither a text nor a number")
         elif not user:

@@ -142,6 +142,39 @@ def test_crafted_ids_stay_apart(tmp_path: Path):
             assert KeyValueMemory().items(Scope(user), store=store) == {"name": user}
 
 
+@pytest.mark.parametrize("shape", ["lines", "list", "nested"])
+def test_a_conversation_names_whose_its_messages_are(tmp_path: Path, shape: str):
+    """For those that name nobody themselves, however the conversations stand in the file; never another user's."""
+    path, said = tmp_path / "said.jsonl", {"role": "user", "content": "Secret of Bob."}
+    ada = {"user_id": "ada", "thread_id": "1", "messages": [{"role": "user", "content": "Secret of Ada."}]}
+    bob = {"user_id": "bob", "messages": [said, {**said, "user_id": "eve", "content": "Secret of Eve."}]}
+    odd = {"user_id": {"a": 1}, "messages": [said]}
+    whole = [ada, bob, odd]
+    nested = {"user_id": "zoe", "conversations": [*whole, {"messages": [{**said, "content": "Secret of Zoe."}]}]}
+    path.write_text(lines(*({"lines": whole, "list": [whole], "nested": [nested]}[shape])), encoding="utf-8")
+    users = {"ada": "Ada", "bob": "Bob", "eve": "Eve", **({"zoe": "Zoe"} if shape == "nested" else {})}
+    with open_store("sqlite://") as store:
+        report = imported(Conversations(path, "default"), store)
+        found = {user: [f.memo.text for f in search(Scope(user), "", store=store)] for user in [*users, "default"]}
+
+    assert found == {**{user: [f"Secret of {name}."] for user, name in users.items()}, "default": []}
+    assert report.threads == {("ada", "1")}
+    assert report.skipped == {"its user_id or thread_id is neither a text nor a number": 1}
+
+
+def test_a_skipped_message_of_a_conversation_is_named_by_its_line(tmp_path: Path):
+    """And by its place there."""
+    path = tmp_path / "said.jsonl"
+    said = {"role": "user", "content": "One."}
+    path.write_text(
+        lines(*talk("ada", "1", "One."), {"messages": [{**said, "user_id": "ada"}, said]}), encoding="utf-8"
+    )
+    with open_store("sqlite://") as store:
+        report = imported(Conversations(path), store)
+
+    assert list(report.first.values()) == ["line 2, message 2"]
+
+
 def test_lines_that_nobody_said_are_facts(tmp_path: Path):
     """What Mem0 or Zep made of a conversation, say; by its own id it may change, and without one it is its text."""
     path = tmp_path / "noted.jsonl"
