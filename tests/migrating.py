@@ -72,7 +72,7 @@ def message_store(
         connection.executemany(f'INSERT INTO "{table}" (session_id, message) VALUES (?, ?)', values)
 
 
-def chatted(saver: Any, runs: Sequence[tuple[str | None, str, str]], user_key: str = "user_id") -> None:
+def chatted(saver: Any, runs: Sequence[tuple[str | None, str, str | HumanMessage]], user_key: str = "user_id") -> None:
     """Has a graph answer in its threads: user, thread and what the user says."""
     builder = StateGraph(MessagesState)
     builder.add_node("answer", lambda state: {"messages": [AIMessage(f"I heard: {state['messages'][-1].text}")]})
@@ -80,7 +80,7 @@ def chatted(saver: Any, runs: Sequence[tuple[str | None, str, str]], user_key: s
     graph = builder.compile(checkpointer=saver)
     for user, thread, text in runs:
         scope = {"thread_id": thread} if user is None else {"thread_id": thread, user_key: user}
-        graph.invoke({"messages": [HumanMessage(text)]}, {"configurable": scope})
+        graph.invoke({"messages": [HumanMessage(text) if isinstance(text, str) else text]}, {"configurable": scope})
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from graph_memory.checkpoints import open_checkpointer
 from graph_memory.errors import ConfigurationError
 from graph_memory.messages import state_messages
 from graph_memory.migration.foreign import opened, postgres_connection, read_only
-from graph_memory.migration.messages import said, told_apart
+from graph_memory.migration.messages import content_digest, said, told_apart
 from graph_memory.migration.records import Fault, Records, Said
 from graph_memory.types import utc
 from graph_memory.urls import Place, parse
@@ -33,13 +33,15 @@ _TABLE = "checkpoints"
 _PAGE = 20
 
 Saver: TypeAlias = BaseCheckpointSaver[Any]
+_Key: TypeAlias = tuple[str, str]
 
 
 class _First(NamedTuple):
-    """When a message is first found, and in whose run."""
+    """A message as it is first found: when, in whose run, and as it was then; later runs may be another user's."""
 
     at: datetime
     user: str
+    message: BaseMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +81,32 @@ class LangGraphThreads:
         if not messages:
             yield Fault(where, f"its newest checkpoint holds no messages under {self.messages_key!r}")
         for number, (message, own) in enumerate(zip(messages, told_apart(messages), strict=True), 1):
-            first = firsts[message.id or ""]
+            first = firsts[_key(message)]
             if message.type == "system":
                 continue
             if not (user := first.user or self.user):
                 yield Fault(f"{where}, message {number}", "its run named no user, and none is given for such runs")
                 continue
-            yield Said(f"{where}, message {number}", user, thread, thread, said(message, first.at, own))
+            yield Said(f"{where}, message {number}", user, thread, thread, said(first.message, first.at, own))
 
-    def _read(self, saver: Saver, thread: str) -> tuple[list[BaseMessage], dict[str, _First]]:
-        """The messages of the newest checkpoint, and for each id where it comes from. Checkpoints come newest first."""
+    def _read(self, saver: Saver, thread: str) -> tuple[list[BaseMessage], dict[_Key, _First]]:
+        """The messages of the newest checkpoint, and for each where it comes from. Checkpoints come newest first."""
         newest: list[BaseMessage] | None = None
-        firsts = dict[str, _First]()
+        firsts = dict[_Key, _First]()
         for one in _checkpoints(saver, thread):
             messages = state_messages(one.checkpoint["channel_values"], self.messages_key)
             newest = messages if newest is None else newest
             at = utc(datetime.fromisoformat(one.checkpoint["ts"]))
             named = str(dict(one.metadata).get(self.user_key) or "")
             for message in messages:
-                known = firsts.get(message.id or "")
-                firsts[message.id or ""] = _First(at, named or (known.user if known else ""))
+                known = firsts.get(key := _key(message))
+                firsts[key] = _First(at, named or (known.user if known else ""), message)
         return newest or [], firsts
+
+
+def _key(message: BaseMessage) -> _Key:
+    """Its id alone may be chosen by whoever speaks, so that it is another's with another text."""
+    return message.id or "", content_digest(message)
 
 
 @contextmanager

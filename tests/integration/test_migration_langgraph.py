@@ -139,6 +139,20 @@ def test_a_thread_of_two_users_is_shared_out():
         assert texts(store, Scope("eve")) == ["Bye.", "I heard: Bye."]
 
 
+@pytest.mark.parametrize("extra", [{}, {"metadata": {"note": "written by Bob"}}], ids=["text", "metadata"])
+def test_a_crafted_message_id_writes_into_nobody_elses_memory(extra: Any):
+    """What is sent under the id of another user's message is the sender's, or as it was."""
+    saver = InMemorySaver()
+    ada, bob = HumanMessage("My secret is A.", id="m"), HumanMessage("My secret is B.", id="m")
+    sent = ada.model_copy(update={"additional_kwargs": extra}) if extra else bob
+    chatted(saver, [("ada", "1", ada), ("bob", "1", sent)])
+    with open_store("sqlite://") as store:
+        imported(LangGraphThreads(saver), store)
+        theirs = search(ADA, "", store=store, limit=100)
+
+    assert not any("B." in found.memo.text or found.memo.metadata for found in theirs)
+
+
 def test_other_names_of_the_user_and_the_conversation_can_be_said():
     """A thread without such a conversation is named."""
     saver = InMemorySaver()
