@@ -6,7 +6,7 @@ goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, groupby
@@ -31,7 +31,7 @@ from graph_memory.migration.report import ImportReport, Sample
 from graph_memory.migration.threads import Chunk
 from graph_memory.namespaces import namespace
 from graph_memory.steps import Steps, StoreOps
-from graph_memory.types import Memo, Origin, Scope, Turn
+from graph_memory.types import Memo, Origin, Scope, Turn, utc
 
 if TYPE_CHECKING:
     from langgraph.store.base import Item
@@ -108,31 +108,33 @@ class Writer:
             seq, previous = seq + sum(map(is_spoken, told)), told[-1]
 
     def facts(self, user: str, noted: Sequence[Noted]) -> Steps[None]:
-        """Keeps the facts that are not there, or read otherwise there."""
+        """Keeps the facts that are not there, or were changed at their source after what is there was said."""
         scope, kept = Scope(user, agent=self.agent), self.vector.ttl_minutes
         facts = Facts(scope, self.vector.name, tier=self.vector.tier, ttl_minutes=kept)
         memos = [self._fact(facts, one) for one in noted]
         where, key = place(facts.scope, self.vector.name)
         about, *found = yield StoreOps([_get(where, key), *(_get(facts.where, memo.id) for memo in memos)])
-        new = []
+        new = dict[str, Memo]()
         for one, memo, item in zip(noted, memos, found, strict=True):
-            is_known = item is not None and _says(item, memo, one.at)
+            is_known = not _is_later(one.at, item.value if item is not None else None)
             self.report.count("fact", Sample(one.where, user, one.text), is_known=is_known)
-            new += [] if is_known else [memo]
+            if not is_known and _is_later(one.at, new[memo.id].to_value() if memo.id in new else None):
+                new[memo.id] = memo
         if new and not self.report.dry_run:
-            yield from written(facts.puts(new, Participants.of(about)))
+            yield from written(facts.puts(list(new.values()), Participants.of(about)))
 
     def values(self, user: str, kept: Sequence[Kept]) -> Steps[None]:
-        """Sets the values that are not there; of several under one key the one that was changed last counts."""
+        """Sets the values that are not there, or were changed at their source after what is there was said."""
         puts = [(one, made[-1]) for one in kept if (made := self._value(one))]
         found = yield StoreOps([_get(put.namespace, put.key) for _, put in puts])
-        new = []
+        new = dict[str, PutOp]()
         for (one, put), item in zip(puts, found, strict=True):
-            is_known = item is not None and _is_same(item, put, one.at)
+            is_known = not _is_later(one.at, item.value if item is not None else None)
             self.report.count("value", Sample(one.where, user, str((put.value or {})["text"])), is_known=is_known)
-            new += [] if is_known else [put]
+            if not is_known and _is_later(one.at, new[put.key].value if put.key in new else None):
+                new[put.key] = put
         if new and not self.report.dry_run:
-            yield from written(new)
+            yield from written(list(new.values()))
 
     def items(self, exact: Sequence[Exact]) -> Steps[None]:
         """Writes the items of an export that are not there, or otherwise there."""
@@ -208,12 +210,8 @@ def _get(where: tuple[str, ...], key: str) -> GetOp:
     return GetOp(where, key, refresh_ttl=False)
 
 
-def _says(item: Item, memo: Memo, at: datetime | None) -> bool:
-    same = item.value.get("text") == memo.text and item.value.get("metadata") == dict(memo.metadata)
-    return same and (at is None or item.value.get("said_at") == memo.said_at.isoformat())
-
-
-def _is_same(item: Item, put: PutOp, at: datetime | None) -> bool:
-    own = put.value or {}
-    same = all(item.value.get(field) == own.get(field) for field in ("value", "packed"))
-    return same and (at is None or item.value.get("said_at") == own.get("said_at"))
+def _is_later(at: datetime | None, there: Mapping[str, Any] | None) -> bool:
+    """Whether what its source changed `at` some time replaces what is there; without a time it replaces nothing."""
+    if there is None:
+        return True
+    return at is not None and utc(at) > utc(datetime.fromisoformat(there["said_at"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_a_skipped_message_of_a_conversation_is_named_by_its_line(tmp_path: Path
 def test_lines_that_nobody_said_are_facts(tmp_path: Path):
     """What Mem0 or Zep made of a conversation, say; by its own id it may change, and without one it is its text."""
     path = tmp_path / "noted.jsonl"
-    fact = {"role": "fact", "user_id": "ada", "timestamp": BEGAN.isoformat()}
+    fact, later = {"role": "fact", "user_id": "ada", "timestamp": BEGAN.isoformat()}, BEGAN + timedelta(days=1)
     first = [
         {**fact, "id": "1", "content": "Likes tea."},
         {**fact, "content": "Has a dog."},
@@ -187,14 +188,15 @@ def test_lines_that_nobody_said_are_facts(tmp_path: Path):
     with open_store("sqlite://") as store:
         path.write_text(lines(*first, *talk("ada", "1", *CHESS)), encoding="utf-8")
         report = imported(Conversations(path), store)
-        path.write_text(lines({**first[0], "content": "Likes coffee."}, *first[1:]), encoding="utf-8")
+        changed = {**first[0], "content": "Likes coffee.", "timestamp": later.isoformat()}
+        path.write_text(lines(changed, *first[1:]), encoding="utf-8")
         again = imported(Conversations(path), store)
         facts = search(ADA, "", store=store, kinds=["fact"])
 
     assert report.new == {"message": 2, "fact": 3}
     assert (again.new, again.known) == ({"fact": 1}, {"fact": 2})
     assert {(found.memo.text, found.memo.said_at) for found in facts} == {
-        ("Likes coffee.", BEGAN),
+        ("Likes coffee.", later),
         ("Has a dog.", BEGAN),
     }
 

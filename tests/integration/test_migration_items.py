@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from graph_memory import (
     open_store,
     search,
 )
+from graph_memory.memories.facts import Facts
 from graph_memory.migration import (
     BadRecordError,
     Kept,
     LangGraphItems,
     LangMem,
     Noted,
+    importing,
 )
+from graph_memory.steps import run
+from graph_memory.types import Origin
 from tests.migrating import (
     ADA,
     BEGAN,
@@ -77,6 +82,42 @@ def test_a_memory_that_changed_at_its_source_is_changed():
         assert report.new == {"fact": 1, "value": 2}
         assert [found.memo.text for found in search(ADA, "dog", store=store)] == ["Ada's dog is called Max."]
         assert KeyValueMemory().items(ADA, store=store) == {"name": "Ada L.", "age": 36}
+
+
+@pytest.mark.parametrize("at", [BEGAN, None], ids=["dated", "undated"])
+def test_what_was_corrected_here_since_stays_so(at: Any):
+    """As long as its source has not changed it after that."""
+    source = Listed(
+        lambda: [Noted("1", "ada", "1", "Lives in Ghent.", at, {}), Kept("2", "ada", "2", "city", "Ghent", at)]
+    )
+    with open_store("sqlite://") as store:
+        imported(source, store)
+        [fact] = search(ADA, "", store=store, kinds=["fact"])
+        facts, now = Facts(ADA, "vector"), datetime.now(UTC)
+        run(facts.replace(fact.memo, "Lives in Bruges.", "corrected", Origin(""), now), store=store)
+        KeyValueMemory().set(ADA, "city", "Bruges", store=store)
+        again = imported(source, store)
+
+        assert [found.memo.text for found in search(ADA, "", store=store, kinds=["fact"])] == ["Lives in Bruges."]
+        assert KeyValueMemory().items(ADA, store=store) == {"city": "Bruges"}
+    assert again.sentence() == "imported: nothing new; 1 fact, 1 value known already"
+
+
+@pytest.mark.parametrize("batch", [200, 1], ids=["together", "apart"])
+@pytest.mark.parametrize("order", [1, -1], ids=["newest last", "newest first"])
+def test_of_two_under_one_key_the_newest_counts_at_every_run(order: int, batch: int, monkeypatch: pytest.MonkeyPatch):
+    """Whether they are written at once or one after the other."""
+    monkeypatch.setattr(importing, "BATCH", batch)
+    dated = [("Ghent", BEGAN), ("Bruges", BEGAN + timedelta(days=1))][::order]
+    facts = [Noted(city, "ada", "1", f"Lives in {city}.", at, {}) for city, at in dated]
+    values = [Kept(city, "ada", city, "city", city, at) for city, at in dated]
+    with open_store("sqlite://") as store:
+        for count in range(3):
+            report = imported(Listed(lambda: [*facts, *values]), store)
+
+            assert [found.memo.text for found in search(ADA, "", store=store, kinds=["fact"])] == ["Lives in Bruges."]
+            assert KeyValueMemory().items(ADA, store=store) == {"city": "Bruges"}
+            assert (not report.new) == (count > 0)
 
 
 def test_a_user_called_profile_has_no_profile_for_it():
