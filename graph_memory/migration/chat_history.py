@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from graph_memory.errors import ConfigurationError
 from graph_memory.migration.foreign import Tables, opened
 from graph_memory.migration.messages import content_digest, decoded, said
-from graph_memory.migration.records import Fault, Records, Said
+from graph_memory.migration.records import TOO_DEEP, Fault, Records, Said
 from graph_memory.migration.templates import SessionTemplate, Whose
 from graph_memory.urls import parse
 
@@ -89,7 +89,9 @@ class ChatHistory:
             message = decoded(json.loads(stored.value) if isinstance(stored.value, str | bytes) else stored.value)
         except json.JSONDecodeError:
             return Fault(where, "it is not JSON")
-        except (ValueError, RecursionError) as exc:
+        except RecursionError:
+            return Fault(where, TOO_DEEP)
+        except ValueError as exc:
             return Fault(where, str(exc))
         if message.type == "system":
             return None

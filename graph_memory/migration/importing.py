@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
-from graph_memory.errors import ConfigurationError, GraphMemoryError
+from graph_memory.errors import ConfigurationError, GraphMemoryError, StoreError
 from graph_memory.memories.base import Memory
 from graph_memory.memories.ranked import forget_notes
-from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source, on_a_line
+from graph_memory.migration.records import Exact, Fault, Kept, Noted, Said, Source, on_a_line, usable
 from graph_memory.migration.report import ImportReport
 from graph_memory.migration.threads import Chunk, Threads
 from graph_memory.migration.writing import Writer, by_user
@@ -93,14 +95,14 @@ async def aimport_from(
 
 
 def _importing(source: Source, writer: Writer, *, strict: bool, progress: Progress | None) -> Steps[ImportReport]:
-    batches = _batches(source, strict=strict)
+    reading = _Reading(_batches(source, strict=strict))
     try:
-        while batch := (yield Call(next, (batches, []))):
+        while batch := (yield Call(reading.batch)):
             yield from _write(batch, writer)
             if progress is not None:
-                progress(sum(len(one.messages) if isinstance(one, Chunk) else 1 for one in batch))
+                progress(_size(batch))
     finally:
-        batches.close()
+        reading.close()
         forget_notes()
     return writer.report
 
@@ -116,23 +118,50 @@ def _write(batch: _Batch, writer: Writer) -> Steps[None]:
         yield from writer.items(exact)
 
 
+class _Reading:
+    """Batches that a worker thread reads. When the import is cancelled while it does, the thread closes the source, not we."""
+
+    def __init__(self, batches: _Batches) -> None:
+        self._batches = batches
+        self._is_over = False
+        self._lock = threading.Lock()
+
+    def batch(self) -> _Batch:
+        """The next batch; an empty one at the end."""
+        with self._lock:
+            found = next(self._batches, [])
+        if self._is_over:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """Ends the reading, as soon as nobody reads."""
+        self._is_over = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._batches.close()
+            finally:
+                self._lock.release()
+
+
 def _batches(source: Source, *, strict: bool) -> _Batches:
     """What a source yields, in batches; all that was read is handed over before what ends the reading is raised."""
-    threads, batch, records = Threads(), list[Chunk | Noted | Kept | Exact | Fault](), source.records()
+    threads, batch = Threads(), list[Chunk | Noted | Kept | Exact | Fault]()
     try:
-        for one in records:
-            batch += threads.add(one) if isinstance(one, Said) else [one]
-            if strict and isinstance(one, Fault):
-                raise BadRecordError(one)
-            if _size(batch) >= BATCH:
-                yield batch
-                batch = []
-    except GraphMemoryError:
+        with closing(source.records()) as records:
+            for one in map(usable, records):
+                batch += threads.add(one) if isinstance(one, Said) else [one]
+                if strict and isinstance(one, Fault):
+                    raise BadRecordError(one)
+                if _size(batch) >= BATCH:
+                    yield batch
+                    batch = []
+    except Exception as exc:  # a source may be anybody's code, and what it gave before is kept
         if batch := [*batch, *threads.rest()]:
             yield batch
-        raise
-    finally:
-        records.close()
+        if isinstance(exc, GraphMemoryError):
+            raise
+        raise StoreError(f"the source failed: {type(exc).__name__}") from exc
     if batch := [*batch, *threads.rest()]:
         yield batch
 

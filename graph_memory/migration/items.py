@@ -17,7 +17,7 @@ from langgraph.store.base import BaseStore, Item
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.listing import PAGE, listed_page
 from graph_memory.migration.foreign import Condition, Tables, opened
-from graph_memory.migration.records import Fault, Record
+from graph_memory.migration.records import TOO_DEEP, Fault, Record, is_deep
 from graph_memory.migration.templates import NamespaceTemplate
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import run
@@ -63,6 +63,8 @@ def records_of(
                 yield Fault(where, f"its namespace is not of the form {','.join(template.labels)}")
             elif not (owner := whose.user if template.names_user else user):
                 yield Fault(where, "its namespace names an empty user")
+            elif is_deep(item.value):
+                yield Fault(where, TOO_DEEP)
             else:
                 yield from read(item, owner)
 
@@ -116,7 +118,7 @@ def _rows(tables: Tables, prefix: tuple[str, ...]) -> Items:
         where = f"item {row[0]}.{row[1]}"
         try:
             value = row[2] if isinstance(row[2], dict) else json.loads(row[2])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             yield Fault(where, "its value is no JSON object")

@@ -75,7 +75,7 @@ class LangGraphThreads:
         where = f"thread {thread}"
         try:
             messages, firsts = self._read(saver, thread)
-        except (KeyError, TypeError, ValueError, NotImplementedError):
+        except (KeyError, TypeError, ValueError, NotImplementedError, RecursionError):
             yield Fault(where, f"what it keeps under {self.messages_key!r} are no messages")
             return
         if not messages:

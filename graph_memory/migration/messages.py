@@ -11,6 +11,7 @@ from langchain_core.messages import messages_from_dict
 
 from graph_memory.extract.shapes import moment
 from graph_memory.messages import SAID_AT, message_value
+from graph_memory.migration.records import TOO_DEEP, is_deep
 from graph_memory.types import utc
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def decoded(value: Any) -> BaseMessage:
     """
     if not isinstance(value, Mapping) or not isinstance(value.get("data"), Mapping):
         raise ValueError("it is no message of LangChain, which has a type and data")
+    if is_deep(value):
+        raise ValueError(TOO_DEEP)
     try:
         return messages_from_dict([dict(value)])[0]
     except (KeyError, TypeError, ValueError, NotImplementedError) as exc:

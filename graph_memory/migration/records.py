@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from graph_memory.extract.transcripts import Fault
@@ -12,7 +13,28 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langgraph.store.base import PutOp
 
-__all__ = ["Exact", "Fault", "Kept", "Noted", "Record", "Records", "Said", "Source", "on_a_line"]
+__all__ = [
+    "DEPTH",
+    "TOO_DEEP",
+    "Exact",
+    "Fault",
+    "Kept",
+    "Noted",
+    "Record",
+    "Records",
+    "Said",
+    "Source",
+    "is_deep",
+    "on_a_line",
+    "usable",
+]
+
+
+DEPTH = 100
+"""Levels of a value that is nested as deeply as it may be."""
+
+TOO_DEEP = f"it is nested more than {DEPTH} levels deep"
+"""Why a value cannot be used."""
 
 
 class Said(NamedTuple):
@@ -82,6 +104,32 @@ Record: TypeAlias = Said | Noted | Kept | Exact
 Records: TypeAlias = Generator[Record | Fault, None, None]
 
 
+def is_deep(value: Any) -> bool:
+    """Whether a foreign value is nested more deeply than `DEPTH`: what works on values calls itself for each level."""
+    level = [value]
+    for _ in range(DEPTH):
+        inner = (
+            one.values() if isinstance(one, Mapping) else one
+            for one in level
+            if isinstance(one, Mapping | list | tuple)
+        )
+        if not (level := [*chain.from_iterable(inner)]):
+            return False
+    return True
+
+
+def usable(record: Record | Fault) -> Record | Fault:
+    """The record, or that it cannot be used."""
+    match record:
+        case Said(message=message):
+            is_bad = is_deep(vars(message))
+        case Noted(metadata=value) | Kept(value=value):
+            is_bad = is_deep(value)
+        case _:
+            is_bad = False
+    return Fault(record.where, TOO_DEEP) if is_bad else record
+
+
 def on_a_line(text: str, most: int = 200) -> str:
     """A foreign text as it is shown: on one line, without control characters, clipped."""
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
@@ -95,6 +143,6 @@ class Source(Protocol):
         """What there is, in the same order on every reading; what cannot be used comes as a `Fault` in its place.
 
         Raises:
-            GraphMemoryError: it cannot be read (any further); nothing else is raised.
+            GraphMemoryError: it cannot be read (any further); all else that is raised comes out of the import as a `StoreError`.
         """
         ...

@@ -74,7 +74,7 @@ def _document(client: Any, key: str) -> Mapping[str, Any] | None:
     try:
         value = json.loads(raw)
         datetime.fromtimestamp(float(value["timestamp"]), UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
         return None
     return value if isinstance(value, Mapping) and {"session_id", "type", "data"} <= value.keys() else None
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +28,15 @@ from graph_memory import (
 )
 from graph_memory.migration import (
     BadRecordError,
+    ChatHistory,
     Conversations,
     Export,
     Kept,
+    LangGraphItems,
     LangMem,
     Noted,
     Said,
+    aimport_from,
 )
 from graph_memory.stores.sqlite import SqliteStore
 from tests.fakes import BrokenStore
@@ -42,6 +50,7 @@ from tests.migrating import (
     everything,
     imported,
     lines,
+    message_store,
     talk,
     transcript,
 )
@@ -104,6 +113,99 @@ def test_a_source_that_breaks_off_loses_nothing_that_it_gave():
             imported(Listed(records), store)
 
         assert [f.memo.text for f in search(ADA, "", store=store)] == ["One."]
+
+
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("postgres://ada:secret@host"), OSError("disk")], ids=["own", "system"]
+)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_source_that_fails_by_itself_is_one_error(way: str, failure: Exception):
+    """With what it raised as the cause, and nothing that it gave before is lost."""
+
+    def records() -> Any:
+        yield Noted("1", "ada", "1", "One.", BEGAN, {})
+        raise failure
+
+    with open_store("sqlite://") as store:
+        with pytest.raises(StoreError, match=rf"^the source failed: {type(failure).__name__}$") as error:
+            imported(Listed(records), store, way)
+
+        assert [f.memo.text for f in search(ADA, "", store=store)] == ["One."]
+    assert error.value.__cause__ is failure
+
+
+async def test_an_import_that_is_cancelled_ends_so_and_closes_its_source():
+    """Also while the source is being read: its thread closes it as soon as it has read on."""
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def records() -> Any:
+        try:
+            begun.set()
+            go_on.wait()
+            yield from (Noted(str(n), "ada", str(n), f"Fact {n}.", BEGAN, {}) for n in range(1000))
+        finally:
+            closed.set()
+
+    async with open_store("sqlite://") as store:
+        task = asyncio.create_task(aimport_from(Listed(records), store))
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not closed.is_set()
+        go_on.set()
+
+        assert await asyncio.to_thread(closed.wait, 30)
+
+
+DEEP = json.loads("[" * 400 + "1" + "]" * 400)
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        Noted("bad", "eve", "1", "One.", BEGAN, {"deep": DEEP}),
+        Kept("bad", "eve", "1", "deep", DEEP, BEGAN),
+        Said("bad", "eve", "t", "t", HumanMessage("One.", id="1", additional_kwargs={"deep": DEEP})),
+    ],
+    ids=["fact", "value", "message"],
+)
+def test_a_value_that_is_nested_too_deeply_is_skipped_alone(crafted: Any):
+    """Nobody can end everybody's import by it."""
+    with open_store("sqlite://") as store:
+        report = imported(Listed(lambda: [crafted, Noted("2", "ada", "1", "One.", BEGAN, {})]), store)
+
+    assert (report.first, report.new) == ({"it is nested more than 100 levels deep": "bad"}, {"fact": 1})
+
+
+@pytest.mark.parametrize("kind", ["langmem", "items", "table", "file", "history"])
+@pytest.mark.parametrize("levels", [400, 100_000])
+def test_sources_pass_over_what_is_nested_too_deeply(tmp_path: Path, kind: str, levels: int):
+    """In a store, in its table, in a history, or a whole file."""
+    deep, path = "[" * levels + "1" + "]" * levels, tmp_path / "theirs.db"
+    source: Any
+    if kind in ("langmem", "items", "table"):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("CREATE TABLE store (prefix, key, value, created_at, updated_at)")
+            row = ("memories.eve", "1", f'{{"content": {deep}}}')
+            connection.execute("INSERT INTO store VALUES (?, ?, ?, NULL, NULL)", row)
+            connection.execute("INSERT INTO store VALUES ('memories.zoe', '1', '{\"content\": \"Tea.\"}', NULL, NULL)")
+        url = f"sqlite:///{path}"
+        source = LangMem(url) if kind == "langmem" else LangGraphItems(url, "{any},{user_id}", kept_as="values")
+        source = LangGraphItems(url, "memories,{user_id}") if kind == "table" else source
+    else:
+        message = f'{{"type": "human", "data": {{"content": "One.", "additional_kwargs": {{"deep": {deep}}}}}}}'
+        if kind == "file":
+            (tmp_path / "eve.json").write_text(f"[{message}]", encoding="utf-8")
+            (tmp_path / "zoe.json").write_text('[{"type": "human", "data": {"content": "Tea."}}]', encoding="utf-8")
+            source = ChatHistory(tmp_path, sessions="{user_id}")
+        else:
+            message_store(path, [("eve", message), ("zoe", HumanMessage("Tea."))])
+            source = ChatHistory(f"sqlite:///{path}", sessions="{user_id}")
+    with open_store("sqlite://") as store:
+        report = imported(source, store)
+
+    assert (report.skipped.total(), report.new.total(), report.users) == (1, 1, {"zoe"})
 
 
 def test_a_store_that_fails_is_one_error(transcript: Path):
