@@ -50,6 +50,23 @@ def text_of(message: BaseMessage) -> str:
     return "\n".join(text for text in texts if isinstance(text, str) and text)
 
 
+def with_refusal_told(message: BaseMessage) -> BaseMessage:
+    """The message with a refusal, for which OpenAI has a place of its own, as text: without it others see an empty message."""
+    if not isinstance(message, AIMessage):
+        return message
+    content, refusal = message.content, message.additional_kwargs.get("refusal")
+    if not content:
+        return message.model_copy(update={"content": refusal}) if refusal and isinstance(refusal, str) else message
+    if isinstance(content, str) or not any(map(_is_refusal, content)):
+        return message
+    told = [{"type": "text", "text": str(b.get("refusal") or "")} if _is_refusal(b) else b for b in content]
+    return message.model_copy(update={"content": told})
+
+
+def _is_refusal(block: str | dict[str, Any]) -> bool:
+    return isinstance(block, dict) and block.get("type") == "refusal"
+
+
 def speaker_of(message: BaseMessage) -> str:
     """The message's name, else what its role is called."""
     return message.name or _SPEAKERS.get(message.type, message.type.capitalize())

@@ -16,7 +16,7 @@ from graph_memory.context.budget import allocate
 from graph_memory.context.ledger import role_of
 from graph_memory.context.tokens import message_tokens
 from graph_memory.errors import BudgetError
-from graph_memory.messages import SAID_AT, text_of
+from graph_memory.messages import text_of, with_refusal_told
 from graph_memory.types import TokenCounter
 
 ORPHAN = "tool result without its call"
@@ -24,7 +24,9 @@ UNANSWERED = "tool call without all its results"
 EMPTY = "empty message"
 TOO_OLD = "earlier exchange of a turn that is too long"
 ELLIPSIS = "…"
-_NOTES = (SAID_AT, "metadata")
+_CARRIED = ("audio", "function_call", "tool_outputs")
+"""What clients send beside an assistant's content, by its key in `additional_kwargs`; everything else there is a note."""
+
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking")
 GUESSES = 8
 
@@ -109,14 +111,15 @@ def _single(message: BaseMessage, index: int) -> Exchange:
 
 
 def is_empty(message: BaseMessage) -> bool:
-    """Whether nothing of the message would reach a provider: neither content, nor what some carry beside it, such as a refusal.
+    """Whether nothing of the message would reach a provider: neither content, nor a refusal, nor what some carry beside it.
 
-    OpenAI's client notes `refusal: None` with every answer; thoughts alone are no answer.
+    Thoughts alone are no answer.
     """
-    carried = (value for key, value in message.additional_kwargs.items() if key not in _NOTES)
-    content = message.content
+    content = with_refusal_told(message).content
     blocks = [content] if isinstance(content, str) else content
-    return not any(carried) and not any(map(_says_something, blocks))
+    if any(map(_says_something, blocks)):
+        return False
+    return role_of(message) != "ai" or not any(map(message.additional_kwargs.get, _CARRIED))
 
 
 def _says_something(block: str | dict[str, Any]) -> bool:

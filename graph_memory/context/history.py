@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from langchain_core.messages import BaseMessage
 
@@ -11,7 +11,8 @@ from graph_memory.context.exchanges import EMPTY, is_empty, split_exchanges
 from graph_memory.context.ledger import role_of
 from graph_memory.context.tokens import message_tokens
 from graph_memory.context.turns import window_start
-from graph_memory.types import Line, Section, TokenCounter
+from graph_memory.messages import text_of, with_refusal_told
+from graph_memory.types import Line, Section, Snippet, TokenCounter
 
 KEPT = "newest turns"
 OVER_BUDGET = "over budget"
@@ -94,13 +95,14 @@ class History:
 
 
 def offered_history(section: Section, human: BaseMessage | None, counter: TokenCounter) -> History:
-    """The turns that a section offers, without the running one and without what no provider accepts.
+    """The turns that a section offers, refusals told in words, without the running one and without what no provider accepts.
 
     Args:
         section: one message a snippet, oldest first.
         human: the newest human message; from there on the thread itself is shown.
         counter: how tokens are counted.
     """
+    section = replace(section, snippets=tuple(map(_with_refusal_told, section.snippets)))
     rules: dict[int, str] = {}
     shown: list[tuple[int, BaseMessage]] = []
     end = _running_start(section, human)
@@ -115,6 +117,12 @@ def offered_history(section: Section, human: BaseMessage | None, counter: TokenC
             shown.append((index, snippet.message))
     turns = [turn for turn in map(_sendable, _by_turn(shown, rules), [rules] * len(shown)) if turn]
     return History(section, _costs(section, counter), rules, turns)
+
+
+def _with_refusal_told(snippet: Snippet) -> Snippet:
+    if snippet.message is None or (told := with_refusal_told(snippet.message)) is snippet.message:
+        return snippet
+    return replace(snippet, message=told, text=text_of(told))
 
 
 def _running_start(section: Section, human: BaseMessage | None) -> int:

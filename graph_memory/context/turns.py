@@ -19,7 +19,7 @@ from graph_memory.context.exchanges import is_empty
 from graph_memory.context.ledger import role_of, role_of_class, roles_of
 from graph_memory.context.tokens import ledger_of, message_tokens
 from graph_memory.errors import ConfigurationError
-from graph_memory.messages import said_at, text_of
+from graph_memory.messages import said_at, text_of, with_refusal_told
 from graph_memory.types import Section, Snippet, TokenCounter
 
 
@@ -30,7 +30,7 @@ class Thread:
     Attributes:
         system: system messages from anywhere in the thread, in order, except those that say nothing.
         human: the newest human message; None when there is none.
-        rest: what follows it; the whole thread when there is no human message.
+        rest: what follows it, refusals told in words; the whole thread when there is no human message.
     """
 
     system: tuple[BaseMessage, ...]
@@ -48,7 +48,7 @@ def split_thread(messages: Sequence[BaseMessage]) -> Thread:
     has_system = "system" in {role_of_class(kind) for kind in set(map(type, messages))}
     system = tuple(m for m in messages if role_of(m) == "system" and not is_empty(m)) if has_system else ()
     newest = next((i for i in range(len(messages) - 1, -1, -1) if role_of(messages[i]) == "human"), -1)
-    rest = tuple(m for m in messages[newest + 1 :] if role_of(m) not in ("system", "remove"))
+    rest = tuple(with_refusal_told(m) for m in messages[newest + 1 :] if role_of(m) not in ("system", "remove"))
     return Thread(system, messages[newest] if newest >= 0 else None, rest)
 
 
