@@ -41,9 +41,10 @@ def history(settings: Settings, thread: str, *, agent: str | None, messages_key:
         root = root_in(checkpoints)
         slots = run(read_slots(scope, root), store=memory.store) if root else {}
     lines = lines_of(checkpoints, slots, messages_key=messages_key)
-    console().print(
-        json.dumps([_value(line) for line in lines], ensure_ascii=False) if as_json else _tree(thread, lines)
-    )
+    if as_json:
+        print(json.dumps([_value(line) for line in lines], ensure_ascii=False))  # the console would wrap it
+    else:
+        console().print(_tree(thread, lines))
 
 
 def _own(memory: Memory, user: str, thread: str) -> str:

@@ -85,11 +85,26 @@ def test_the_command_shows_the_tree(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["history", "t", "--memory", url, "--user", "ada"]) == 0
     shown = capsys.readouterr().out
     assert main(["history", "t", "--memory", url, "--user", "ada", "--json"]) == 0
-    [line] = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr().out
+    [line] = json.loads(told)
 
+    assert told.count("\n") == 1
     assert "line 1 of 2" in shown
     assert "remembered: vector 2  on main" in shown
     assert [len(fork["moments"]) for fork in line["forks"]] == [1, 2]
+
+
+def test_long_words_stay_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """What is printed for programs is not wrapped at the terminal's width, which would break lines inside of texts."""
+    url, text = f"sqlite:///{tmp_path / 'm.db'}", "a sentence that is longer than a terminal is wide " * 5
+    with open_memory(url) as memory:
+        graph = plain(Assistant()).compile(store=memory.store, checkpointer=memory.checkpointer)
+        graph.invoke(said(text), in_thread())
+
+    assert main(["history", "t", "--memory", url, "--user", "ada", "--json"]) == 0
+    [line] = json.loads(capsys.readouterr().out)
+
+    assert line["moments"][0]["messages"][0]["text"] == text
 
 
 def test_an_unknown_thread_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
