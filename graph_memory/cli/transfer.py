@@ -14,7 +14,7 @@ import typer
 from graph_memory.cli.settings import Settings
 from graph_memory.cli.show import progress
 from graph_memory.errors import ConfigurationError
-from graph_memory.lifecycle.exporting import export_user
+from graph_memory.lifecycle.exporting import export_user, is_exportable
 from graph_memory.migration import (
     ChatHistory,
     Export,
@@ -78,10 +78,15 @@ def export(settings: Settings, output: str) -> None:
     """The command; what is said about it goes to stderr, because stdout is the file.
 
     Raises:
+        ConfigurationError: nothing is remembered of the user; what stands in the file stays.
         StoreError: the memory cannot be used.
         OSError: the file cannot be written.
     """
     with settings.open() as memory:
+        if not is_exportable(memory.store, settings.user):
+            raise ConfigurationError(
+                f"nothing is remembered of user {settings.user!r} in {settings.url}, so nothing was written: name another by --user"
+            )
         count = export_user(memory.store, settings.user, _utf8(sys.stdout) if output == STANDARD else output)
     typer.echo(f"exported: {count:,} {'item' if count == 1 else 'items'} of {settings.user}", err=True)
 

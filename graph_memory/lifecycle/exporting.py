@@ -40,7 +40,8 @@ def export_user(store: BaseStore, user_id: str, target: Target) -> int:
 
     Turns that still wait in the outbox are left out: let a worker take them in first.
 
-    A path is written beside itself first and appears when it is whole; an interrupted export leaves what was there.
+    A path is written beside itself first and appears when it is whole; an interrupted export leaves what was there. A link stays
+    one and what it names is replaced; what is no regular file, such as a device or a pipe, is written to as it is.
 
     Returns:
         How many items were written.
@@ -72,6 +73,25 @@ async def aexport_user(store: BaseStore, user_id: str, target: Target) -> int:
     return count
 
 
+def is_exportable(store: BaseStore, user_id: str) -> bool:
+    """Whether anything is remembered of a user that an export would hold.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    prefix, read = user_prefix(user_id), 0
+    while page := run(listed_page(prefix, read), store=store):
+        if any(_belongs(item, prefix) for item in page):
+            return True
+        read += len(page)
+    return False
+
+
+def _belongs(item: Item, prefix: tuple[str, ...]) -> bool:
+    """Whether an item is the user's and does not wait in the outbox."""
+    return item.namespace[:2] == prefix and item.namespace[3:4] != (_OUTBOX,)
+
+
 class _Lines:
     """The lines of one export. An item that moved to another page while it was read is written once."""
 
@@ -87,8 +107,7 @@ class _Lines:
         for item in page:
             self.read += 1
             place = (item.namespace, item.key)
-            is_waiting = item.namespace[3:4] == (_OUTBOX,)
-            if item.namespace[:2] == self._prefix and not is_waiting and place not in self._seen:
+            if _belongs(item, self._prefix) and place not in self._seen:
                 self._seen.add(place)
                 self._write({"namespace": list(item.namespace[2:]), "key": item.key, "value": item.value})
 
@@ -112,7 +131,12 @@ def _opened(target: Target) -> Iterator[TextIO]:
     path = Path(target)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    beside = path.with_name(path.name + ".part")
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        return
+    whole = path.resolve()
+    beside = whole.with_name(whole.name + ".part")
     try:
         file = beside.open("w", encoding="utf-8", newline="\n")
     except OSError as exc:
@@ -120,7 +144,7 @@ def _opened(target: Target) -> Iterator[TextIO]:
     try:
         with file:
             yield file
-        beside.replace(path)
+        beside.replace(whole)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

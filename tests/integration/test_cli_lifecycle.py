@@ -47,6 +47,19 @@ def test_what_is_exported_is_imported_elsewhere(cli: Command, tmp_path: Path):
     assert lines[0][1:] == lines[1][1:]
 
 
+def test_an_export_of_nobody_leaves_the_backup_that_is_there(cli: Command, tmp_path: Path):
+    """A user's name that was mistyped costs no backup."""
+    cli("ingest", cli.transcript(*LINES))
+    backup = tmp_path / "backup.jsonl"
+    backup.write_text("a good one", encoding="utf-8")
+
+    code, _, err = cli("export", "--memory", DB, "--user", "typo", "--output", str(backup))
+
+    assert code == 1
+    assert "nothing is remembered of user 'typo'" in err
+    assert backup.read_text(encoding="utf-8") == "a good one"
+
+
 def test_importing_reads_stdin(cli: Command, tmp_path: Path):
     """`graph-memory export … | graph-memory import - …`."""
     cli("ingest", cli.transcript(*LINES))

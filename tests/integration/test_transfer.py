@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,36 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(tmp_path: Path, way
         written(BrokenStore(lambda op: True), path, way)
     assert path.read_text(encoding="utf-8") == "yesterday's"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_link_stays_one_and_what_it_names_is_written(tmp_path: Path, way: str):
+    """A backup that is kept elsewhere is not left behind with yesterday's state."""
+    path, link = tmp_path / "ada.jsonl", tmp_path / "link.jsonl"
+    path.write_text("yesterday's", encoding="utf-8")
+    link.symlink_to(path)
+
+    written(filled(InMemoryStore()), link, way)
+
+    assert link.is_symlink()
+    assert json.loads(path.read_text(encoding="utf-8").split("\n")[0])["user"] == "ada"
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path, way: str):
+    """A named pipe, or a device: whoever reads it gets the lines."""
+    pipe, got = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+
+    count = written(filled(InMemoryStore()), pipe, way)
+    reader.join()
+
+    assert json.loads(got[0].splitlines()[-1]) == {"items": count}
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_more_than_a_page_is_exported_and_nobody_elses():
