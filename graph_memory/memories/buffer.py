@@ -96,6 +96,11 @@ class BufferMemory(Memory):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.placement != "history":
+            raise ConfigurationError(
+                f"memory {self.name!r} has placement {self.placement!r}: 'history' is the only place of whole turns, leave"
+                " placement= out"
+            )
         limits = {"turns": self.turns, "tokens": self.tokens, "seconds": self.seconds, "ttl_seconds": self.ttl_seconds}
         for name, value in limits.items():
             if value is not None and not value > 0:

@@ -146,6 +146,7 @@ def test_forgetting_removes_everything_of_one_user_alone(way: str) -> None:
         (lambda: BufferMemory(turns=0), "turns=0"),
         (lambda: BufferMemory(seconds=-1), "seconds=-1"),
         (lambda: BufferMemory(flush_tokens=-1), "flush_tokens=-1"),
+        (lambda: BufferMemory(placement="tail"), "'history' is the only place of whole turns"),
         (lambda: VectorMemory(threshold=2), "threshold 2"),
         (lambda: VectorMemory(limit=0), "limit 0"),
         (lambda: VectorMemory(limit=1.5), "limit=1.5"),  # type: ignore[arg-type]
