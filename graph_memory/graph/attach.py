@@ -113,6 +113,8 @@ def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
     """Everything that can be wrong, before anything is changed."""
     if not isinstance(builder, StateGraph):
         raise ConfigurationError(f"attach takes a StateGraph before compile(), not a {type(builder).__name__}")
+    if builder.compiled:
+        raise ConfigurationError("the graph has been compiled already, without this memory: call attach before compile()")
     check_desk(desk)
     node, key = desk.node, desk.messages_key
     if node not in builder.nodes:

@@ -6,7 +6,7 @@ import operator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from langgraph.graph import MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 
 from graph_memory import BufferMemory, ConfigurationError, attach
 from tests.fakes import MODES, Assistant
@@ -27,6 +27,12 @@ def twice() -> None:
 
 def compiled() -> None:
     attach(plain(Assistant()).compile(), "assistant", [BufferMemory()], budget_tokens=1000)  # type: ignore[arg-type]
+
+
+def after_compile() -> None:
+    builder = StateGraph(MessagesState).add_node("assistant", Assistant()).add_edge(START, "assistant")
+    builder.compile()
+    attach(builder, "assistant", [BufferMemory()], budget_tokens=1000)
 
 
 def no_messages() -> None:
@@ -59,6 +65,7 @@ def prune_by_addition() -> None:
         (unknown_node, "no node 'asistant'.*'assistant'"),
         (twice, "has memory already"),
         (compiled, "before compile"),
+        (after_compile, "compiled already.*before compile"),
         (no_messages, "does not read a state key 'messages'"),
         (own_memory_key, "a key 'memory' of its own"),
         (prune_by_addition, "does not understand RemoveMessage"),
