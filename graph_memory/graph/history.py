@@ -98,11 +98,13 @@ def lines_of(
     known = {_id(one): one for one in checkpoints}
     parents = {key: _parent(one) for key, one in known.items()}
     inner = {parent for parent in parents.values() if parent}
-    shown = {key for key in known if key not in inner or _has_committed(known[key], known.get(parents[key] or ""))}
+    new = {key: _new_heads(one, known.get(parents[key] or "")) for key, one in known.items()}
+    shown = {key for key in known if key not in inner or new[key]}
+    remembered = {key: _remembered(new[key], slots) for key in shown}
     children: dict[str, list[str]] = {}
     for key in sorted(shown):
         children.setdefault(_shown_parent(key, parents, shown), []).append(key)
-    return [_line(key, (), known, children, slots, messages_key) for key in children.get("", [])]
+    return [_line(key, (), known, children, remembered, messages_key) for key in children.get("", [])]
 
 
 def _line(
@@ -110,19 +112,19 @@ def _line(
     before: Sequence[BaseMessage],
     known: Mapping[str, CheckpointTuple],
     children: Mapping[str, Sequence[str]],
-    slots: Mapping[str, Mapping[str, int]],
+    remembered: Mapping[str, Mapping[str, int]],
     messages_key: str,
 ) -> Line:
     """The line that begins with a checkpoint: a loop along it, a call for each fork."""
     moments: list[Moment] = []
     while True:
         messages = known[key].checkpoint["channel_values"].get(messages_key) or []
-        moments.append(_moment(known[key], before, messages, slots))
+        moments.append(_moment(known[key], before, messages, remembered[key]))
         before, following = messages, children.get(key, [])
         if len(following) != 1:
             break
         key = following[0]
-    forks = tuple(_line(child, before, known, children, slots, messages_key) for child in following)
+    forks = tuple(_line(child, before, known, children, remembered, messages_key) for child in following)
     return Line(tuple(moments), forks)
 
 
@@ -130,25 +132,29 @@ def _moment(
     found: CheckpointTuple,
     before: Sequence[BaseMessage],
     messages: Sequence[BaseMessage],
-    slots: Mapping[str, Mapping[str, int]],
+    remembered: Mapping[str, int],
 ) -> Moment:
     there = {message.id for message in before}
-    heads = _heads(found)
-    remembered: Counter[str] = Counter()
-    for line, head in heads.items():
-        remembered.update(slots.get(slot_key(line, head), {}))
     return Moment(
         _id(found),
         datetime.fromisoformat(found.checkpoint["ts"]),
         tuple(message for message in messages if message.id not in there),
-        heads,
-        dict(remembered),
+        _heads(found),
+        remembered,
     )
 
 
-def _has_committed(found: CheckpointTuple, parent: CheckpointTuple | None) -> bool:
-    heads = _heads(found)
-    return bool(heads) and (parent is None or heads != _heads(parent))
+def _new_heads(found: CheckpointTuple, parent: CheckpointTuple | None) -> dict[str, Head]:
+    """The lines that committed with this checkpoint; a turn that failed has its parent's heads."""
+    before = _heads(parent) if parent is not None else {}
+    return {line: head for line, head in _heads(found).items() if before.get(line) != head}
+
+
+def _remembered(heads: Mapping[str, Head], slots: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for line, head in heads.items():
+        counts.update(slots.get(slot_key(line, head), {}))
+    return dict(counts)
 
 
 def _shown_parent(key: str, parents: Mapping[str, str | None], shown: set[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import Scope, open_memory
+from graph_memory import BudgetError, Scope, open_memory
 from graph_memory.cli import main
 from graph_memory.graph.history import Line, lines_of, read_slots, root_in
 from graph_memory.messages import text_of
@@ -68,6 +68,21 @@ def test_a_thread_without_lineage_has_a_tree_too():
 
     assert told(line) == [["one"]]
     assert line.moments[-1].remembered == {}
+
+
+def test_a_turn_that_failed_has_remembered_nothing():
+    """What the turn before it committed is not said of it again."""
+    saver, store = InMemorySaver(), InMemoryStore()
+    plain(Assistant()).compile(checkpointer=saver, store=store).invoke(said("one"), in_thread())
+    with pytest.raises(BudgetError):
+        plain(Assistant(), budget_tokens=12).compile(checkpointer=saver, store=store).invoke(
+            said("words and words " * 20), in_thread()
+        )
+    checkpoints = [found for found in saver.list(in_thread()) if not found.config["configurable"]["checkpoint_ns"]]
+
+    [line] = lines_of(checkpoints, run(read_slots(ADA, root_in(checkpoints)), store=store))
+
+    assert [dict(moment.remembered) for moment in line.moments] == [{"vector": 2}, {}]
 
 
 @pytest.mark.parametrize("name", ["vector", "", "Über=3:|", "a.b*"])
