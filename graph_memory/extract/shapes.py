@@ -30,7 +30,6 @@ _ROLES = {
     **dict.fromkeys(("ai", "assistant", "bot", "model", "chatbot", "aimessage", "aimessagechunk"), "ai"),
     **dict.fromkeys(("system", "developer", "systemmessage"), "system"),
     **dict.fromkeys(("tool", "function", "toolmessage", "functionmessage"), "tool"),
-    FACT: FACT,
 }
 _MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _EARLIEST = 1e8  # smaller numbers in quotes are dates such as "20230508", not seconds
@@ -239,7 +238,9 @@ def _flat(content: object) -> str:
 def _role(raw: Mapping[str, Any]) -> str:
     author = raw.get("author")
     named = (raw.get(key) for key in ("type", "sender", "from", "speaker", "user"))
-    for value in (raw.get("role"), _field(author, "role"), *named, author):
+    if isinstance(role := raw.get("role"), str) and role.lower() == FACT:
+        return FACT
+    for value in (role, _field(author, "role"), *named, author):
         if isinstance(value, str) and value.lower() in _ROLES:
             return _ROLES[value.lower()]
     return ""

@@ -142,6 +142,14 @@ def test_people_among_themselves_take_turns(tmp_path: Path, shape: Any):
     )
 
 
+def test_somebody_called_fact_speaks(tmp_path: Path):
+    """Only as a role is it what nobody said."""
+    path = tmp_path / "said.jsonl"
+    path.write_text('{"speaker": "Fact", "text": "Hello."}', encoding="utf-8")
+
+    assert [message.text for message in messages(read(path))] == ["Hello."]
+
+
 def test_the_human_can_be_named(tmp_path: Path):
     """With a name given, that speaker is the human, even when another one speaks first."""
     found = heard(written(tmp_path, WHATSAPP), human="Bob")
