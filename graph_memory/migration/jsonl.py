@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,7 +39,7 @@ class Export:
         from_user: whose memory the file holds, when it is another user's that is to be taken over.
     """
 
-    file: Path | TextIO
+    file: str | PathLike[str] | TextIO
     user: str
     from_user: str | None = None
 
@@ -70,7 +71,7 @@ class Conversations:
         is_one_users: whether all of it is this user's, as one conversation or several, whatever the lines name.
     """
 
-    file: Path
+    file: str | PathLike[str]
     user: str = ""
     conversation: int | None = None
     human: str = ""
@@ -84,7 +85,7 @@ class Conversations:
         """
         voices, roots = Voices(self.human), dict[tuple[str, str], str]()
         try:
-            for item in read(self.file, conversation=self.conversation):
+            for item in read(Path(self.file), conversation=self.conversation):
                 if isinstance(item, Fault):
                     yield item
                 else:
@@ -147,12 +148,12 @@ def _root(conversation: str, first: BaseMessage) -> str:
 
 
 @contextmanager
-def _opened(file: Path | TextIO) -> Iterator[TextIO]:
-    if not isinstance(file, Path):
+def _opened(file: str | PathLike[str] | TextIO) -> Iterator[TextIO]:
+    if not isinstance(file, str | PathLike):
         yield file
         return
     try:
-        with file.open(encoding="utf-8") as opened:
+        with Path(file).open(encoding="utf-8") as opened:
             yield opened
     except OSError as exc:
         raise ConfigurationError(f"{file} cannot be read: {exc.strerror}") from exc

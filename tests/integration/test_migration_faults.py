@@ -221,6 +221,8 @@ def test_a_store_that_fails_is_one_error(transcript: Path):
         (LangMem("sqlite:///missing.db", namespace="memories"), r"write \{user_id\} into the namespace"),
         (LangMem("nonsense"), "not a url"),
         (Conversations(Path("missing.jsonl")), "missing.jsonl cannot be read: No such file"),
+        (Conversations("missing.jsonl"), "missing.jsonl cannot be read: No such file"),
+        (Export("missing.jsonl", "ada"), "missing.jsonl cannot be read: No such file"),
         (Export(Path("missing.jsonl"), "ada"), "missing.jsonl cannot be read: No such file"),
     ],
 )
