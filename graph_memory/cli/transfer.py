@@ -85,7 +85,8 @@ def export(settings: Settings, output: str) -> None:
     with settings.open() as memory:
         if not is_exportable(memory.store, settings.user):
             raise ConfigurationError(
-                f"nothing is remembered of user {settings.user!r} in {settings.url}, so nothing was written: name another by --user"
+                f"nothing is remembered of user {settings.user!r} in {settings.url}, so nothing was written: name another by"
+                " --user"
             )
         count = export_user(memory.store, settings.user, _utf8(sys.stdout) if output == STANDARD else output)
     typer.echo(f"exported: {count:,} {'item' if count == 1 else 'items'} of {settings.user}", err=True)
