@@ -114,7 +114,9 @@ def _check(builder: StateGraph[Any, Any, Any, Any], desk: Desk) -> None:
     if not isinstance(builder, StateGraph):
         raise ConfigurationError(f"attach takes a StateGraph before compile(), not a {type(builder).__name__}")
     if builder.compiled:
-        raise ConfigurationError("the graph has been compiled already, without this memory: call attach before compile()")
+        raise ConfigurationError(
+            "the graph has been compiled already, without this memory: call attach before compile()"
+        )
     check_desk(desk)
     node, key = desk.node, desk.messages_key
     if node not in builder.nodes:
