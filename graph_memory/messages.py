@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.messages import (
     AIMessage,
@@ -59,11 +59,13 @@ def with_refusal_told(message: BaseMessage) -> BaseMessage:
         return message.model_copy(update={"content": refusal}) if refusal and isinstance(refusal, str) else message
     if isinstance(content, str) or not any(map(_is_refusal, content)):
         return message
-    told = [{"type": "text", "text": str(b.get("refusal") or "")} if _is_refusal(b) else b for b in content]
+    told = [
+        {"type": "text", "text": str(block.get("refusal") or "")} if _is_refusal(block) else block for block in content
+    ]
     return message.model_copy(update={"content": told})
 
 
-def _is_refusal(block: str | dict[str, Any]) -> bool:
+def _is_refusal(block: str | dict[Any, Any]) -> TypeGuard[dict[Any, Any]]:
     return isinstance(block, dict) and block.get("type") == "refusal"
 
 
