@@ -46,8 +46,12 @@ def owner(scope: Scope) -> str:
     """The label of whoever owns the memory: the user, else the thread.
 
     Raises:
-        ConfigurationError: the scope names neither.
+        ConfigurationError: the scope names neither, or is none.
     """
+    if not isinstance(scope, Scope):
+        raise ConfigurationError(
+            f"scope must be a Scope, not a {type(scope).__name__}: for example Scope(user_id='ada')"
+        )
     if scope.user_id is not None:
         return label("user", scope.user_id)
     if scope.thread_id is not None:
@@ -71,8 +75,10 @@ def user_prefix(user_id: str) -> tuple[str, str]:
     """The prefix under which everything of one user lives.
 
     Raises:
-        ConfigurationError: the id is empty, which names nobody.
+        ConfigurationError: the id is no text, or empty, which names nobody.
     """
+    if not isinstance(user_id, str):
+        raise ConfigurationError(f"user_id is a {type(user_id).__name__}: give a string")
     if not user_id:
         raise ConfigurationError("whose memory is this? the user_id is empty, and nothing is kept of nobody: give one")
     return (ROOT, label("user", user_id))

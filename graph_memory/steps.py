@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-from graph_memory.errors import GraphMemoryError, ModelError, StoreError, StoreUnavailableError
+from graph_memory.errors import ConfigurationError, GraphMemoryError, ModelError, StoreError, StoreUnavailableError
 from graph_memory.expiry import keeps_ttl, living, utc_now
 from graph_memory.models import ChatModel, is_named, question, resolved, structured
 
@@ -81,6 +81,7 @@ def run(steps: Steps[T], *, store: Batches | None = None, deadline_seconds: floa
 
     Raises:
         StoreUnavailableError: the deadline passed, or there is no store.
+        ConfigurationError: what was given as a store is none, such as a url.
         GraphMemoryError: whatever else the body did not handle; a driver's own exception is its cause.
     """
     late = None if deadline_seconds is None else time.perf_counter() + deadline_seconds
@@ -206,6 +207,10 @@ def _checked(request: Generate, answer: Any) -> Any:
 def _needed(store: Any) -> Any:
     if store is None:
         raise StoreUnavailableError("this graph has no store: compile it with store=..., for example open_store(url)")
+    if not hasattr(store, "batch") and not hasattr(store, "abatch"):
+        raise ConfigurationError(
+            f"store must be a store, not a {type(store).__name__}: with open_store(url) as store: ..."
+        )
     return store
 
 

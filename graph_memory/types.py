@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from graph_memory.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
@@ -28,6 +30,9 @@ class Scope:
     """Whose memory it is. Without a `user_id` memory is private to the thread; there is no shared default.
 
     An empty id names nobody and is taken as None: whoever is not signed in must not share a memory with all others who are not.
+
+    Raises:
+        ConfigurationError: an id is not a string.
     """
 
     user_id: str | None = None
@@ -36,8 +41,11 @@ class Scope:
 
     def __post_init__(self) -> None:
         for name in ("user_id", "thread_id", "agent"):
-            if getattr(self, name) == "":
+            value = getattr(self, name)
+            if value == "":
                 object.__setattr__(self, name, None)
+            elif value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"{name} is a {type(value).__name__}: give a string")
 
     @property
     def is_empty(self) -> bool:

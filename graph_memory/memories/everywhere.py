@@ -13,6 +13,7 @@ from graph_memory.context.links import Marks, links_between, marked, name_marks,
 from graph_memory.context.notes import Note
 from graph_memory.context.question import Corpus, read_question
 from graph_memory.context.ranking import RankingWeights
+from graph_memory.errors import ConfigurationError
 from graph_memory.memories.facts import ended_in
 from graph_memory.memories.key_value.replaced import is_on_a_shelf, without_replaced
 from graph_memory.memories.ranked import corpus_of, note_in, ranked
@@ -58,7 +59,7 @@ def search(
         messages: messages of the thread that may not be stored yet, such as the state's.
 
     Raises:
-        ConfigurationError: the scope names neither a user nor a thread.
+        ConfigurationError: the scope names neither a user nor a thread, or an argument is of another kind.
         StoreError: the store failed.
     """
     return run(_looking(scope, query, limit=limit, filter=filter, kinds=kinds, messages=messages), store=store)
@@ -87,6 +88,10 @@ def _looking(
     kinds: Iterable[str] | None,
     messages: Sequence[BaseMessage],
 ) -> Steps[list[Found]]:
+    if not isinstance(text, str):
+        raise ConfigurationError(f"query must be a text, not a {type(text).__name__}: '' lists everything")
+    if not isinstance(limit, int):
+        raise ConfigurationError(f"limit must be a whole number, not {limit!r}")
     prefix, wanted, now = namespace(scope, "any")[:3], None if kinds is None else set(kinds), datetime.now(UTC)
     thread: list[Item] = []
     if wanted is None or "message" in wanted:

@@ -11,7 +11,17 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.store.memory import InMemoryStore
 
-from graph_memory import BufferMemory, Found, KeyValueMemory, Scope, Turn, VectorMemory, asearch, search
+from graph_memory import (
+    BufferMemory,
+    ConfigurationError,
+    Found,
+    KeyValueMemory,
+    Scope,
+    Turn,
+    VectorMemory,
+    asearch,
+    search,
+)
 from graph_memory.steps import run
 from tests.said import ADA, NOW, STORES, ago, said, store_of, tell, two_sessions
 
@@ -25,6 +35,22 @@ def found(store: Any, query: str, way: str = "search", scope: Scope = ADA, **mor
         if way == "search"
         else asyncio.run(asearch(scope, query, store=store, **more))
     )
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"scope": "ada"}, "scope must be a Scope, not a str"),
+        ({"query": None}, "query must be a text, not a NoneType"),
+        ({"limit": "3"}, "limit must be a whole number, not '3'"),
+        ({"store": "sqlite:///memory.db"}, "store must be a store, not a str: with open_store"),
+    ],
+)
+def test_arguments_of_another_kind_are_told(way: str, given: dict[str, Any], sentence: str):
+    """In one sentence that says what to give."""
+    with pytest.raises(ConfigurationError, match=sentence):
+        found(**{"store": InMemoryStore(), "query": "Rex", "way": way, **given})
 
 
 def archived(store: Any, *turns: Any, scope: Scope = ADA, name: str = "buffer") -> None:

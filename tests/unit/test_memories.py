@@ -140,6 +140,14 @@ def test_forgetting_removes_everything_of_one_user_alone(way: str) -> None:
     assert forget(store, "ada") == 0
 
 
+def test_forgetting_needs_a_store_and_a_users_id() -> None:
+    """A url is no store, and a scope is no id."""
+    with pytest.raises(ConfigurationError, match="store must be a store, not a str: with open_store"):
+        forget("sqlite:///memory.db", "ada")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="user_id is a Scope: give a string"):
+        forget(InMemoryStore(), ADA)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("mistake", "sentence"),
     [

@@ -39,6 +39,13 @@ def test_a_request_that_names_another_user_is_refused(signed_in: str) -> None:
         scope_of(config(), runtime(context={"user_id": "bob"}, signed_in=signed_in))
 
 
+@pytest.mark.parametrize("name", ["user_id", "thread_id", "agent"])
+def test_an_id_is_a_text(name: str) -> None:
+    """A number is told when the scope is made, not where its namespace is."""
+    with pytest.raises(ConfigurationError, match=f"{name} is a int: give a string"):
+        Scope(**{name: 3})  # type: ignore[arg-type]
+
+
 def test_without_a_server_the_context_comes_before_the_config() -> None:
     """A number or a UUID is an id too; anything else is a mistake."""
     assert scope_of(config(user_id="bob"), runtime(context={"user_id": "ada"})) == Scope("ada", "t")
