@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from graph_memory.graph.tool_bodies import (
 )
 from graph_memory.memories.assembly import traceback_of
 from graph_memory.memories.base import Memory
+from graph_memory.memories.checking import listed
 from graph_memory.memories.entity import EntityMemory
 from graph_memory.memories.key_value.memory import KeyValueMemory
 from graph_memory.memories.vector import VectorMemory
@@ -30,6 +32,9 @@ from graph_memory.memories.working.memory import WorkingMemory
 from graph_memory.steps import Steps
 
 logger = logging.getLogger("graph_memory")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the APIs of OpenAI, Anthropic and Gemini all take as a tool's name."""
 
 M = TypeVar("M", bound=Memory)
 Body = Callable[..., Steps[Answer]]
@@ -118,9 +123,9 @@ def tools_of(memories: Iterable[Memory], prefix: str = "") -> list[Tool]:
     """The tools that these memories make possible; memories of other kinds add none.
 
     Raises:
-        ConfigurationError: two memories are of one kind, or none makes a tool.
+        ConfigurationError: two memories are of one kind, or none makes a tool, or the prefix makes no name of a tool.
     """
-    given = list(memories)
+    given = listed(memories)
     facts, values = _only(given, VectorMemory), _only(given, KeyValueMemory)
     entities, working = _only(given, EntityMemory), _only(given, WorkingMemory)
     made = _of_saved(facts, values) if facts is not None or values is not None else []
@@ -133,6 +138,12 @@ def tools_of(memories: Iterable[Memory], prefix: str = "") -> list[Tool]:
         raise ConfigurationError(
             "none of these memories has tools: give a VectorMemory, KeyValueMemory, EntityMemory or WorkingMemory"
         )
+    for tool in made:
+        if not _NAME.fullmatch(f"{prefix}{tool.name}"):
+            raise ConfigurationError(
+                f"prefix={prefix!r} makes {f'{prefix}{tool.name}'!r}, which providers refuse as a tool's name: use letters,"
+                " digits, - and _ only, and no more than 64 with the name"
+            )
     return [Tool(f"{prefix}{tool.name}", tool.description, tool.arguments, tool.body) for tool in made]
 
 

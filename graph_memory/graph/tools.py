@@ -80,7 +80,7 @@ def memory_tools(
         messages_key: the state key of the conversation.
 
     Raises:
-        ConfigurationError: two memories are of one kind, or none has tools.
+        ConfigurationError: two memories are of one kind, none has tools, or providers would refuse the names.
     """
     bench = _Bench(node, agent, store, messages_key)
     return [_structured(tool, bench) for tool in tools_of(memories, prefix)]

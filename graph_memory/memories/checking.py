@@ -19,18 +19,9 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
     """The memories, after the checks that concern them together.
 
     Raises:
-        ConfigurationError: there are none, two share a name, or the budget is below the fixed overhead.
+        ConfigurationError: there are none, one is no memory, two share a name, or the budget is below the fixed overhead.
     """
-    try:
-        found = tuple(memories)
-    except TypeError:
-        raise ConfigurationError(
-            f"memories must be a list, got {type(memories).__name__}: put it in brackets"
-        ) from None
-    for memory in found:
-        if isinstance(memory, type) or not callable(getattr(memory, "recall", None)):
-            named = getattr(memory, "__name__", type(memory).__name__)
-            raise ConfigurationError(f"{named} is no memory: pass an instance, for example {named}()")
+    found = listed(memories)
     if not found:
         raise ConfigurationError("no memories were given: pass at least one, for example [BufferMemory()]")
     names = [memory.name for memory in found]
@@ -52,6 +43,34 @@ def checked(memories: Iterable[Memory], settings: Settings) -> tuple[Memory, ...
             f" ({counter.name})"
         )
     return found
+
+
+def listed(memories: Iterable[Memory]) -> tuple[Memory, ...]:
+    """The memories, each of which is one.
+
+    Raises:
+        ConfigurationError: it is no list, or something in it is no memory.
+    """
+    if _is_memory(memories):
+        raise ConfigurationError(f"memories must be a list, got {type(memories).__name__}: put it in brackets")
+    if isinstance(memories, str) or not isinstance(memories, Iterable):
+        raise ConfigurationError(
+            f"memories must be a list of memories, got {type(memories).__name__}: for example [BufferMemory()]"
+        )
+    found = tuple(memories)
+    for memory in found:
+        if isinstance(memory, type):
+            named = memory.__name__
+            raise ConfigurationError(f"{named} is no memory: pass an instance, for example {named}()")
+        if not _is_memory(memory):
+            raise ConfigurationError(
+                f"{memory!r:.60} is no memory: pass an instance of a memory's class, for example BufferMemory()"
+            )
+    return found
+
+
+def _is_memory(value: object) -> bool:
+    return not isinstance(value, type) and callable(getattr(value, "recall", None))
 
 
 def _check_promotion(memories: Sequence[Memory], names: Sequence[str]) -> None:

@@ -29,6 +29,11 @@ def compiled() -> None:
     attach(plain(Assistant()).compile(), "assistant", [BufferMemory()], budget_tokens=1000)  # type: ignore[arg-type]
 
 
+def attached_to(memories: Any) -> None:
+    builder = StateGraph(MessagesState).add_node("assistant", Assistant())
+    attach(builder, "assistant", memories, budget_tokens=1000)
+
+
 def after_compile() -> None:
     builder = StateGraph(MessagesState).add_node("assistant", Assistant()).add_edge(START, "assistant")
     builder.compile()
@@ -74,6 +79,9 @@ def prune_by_addition() -> None:
         (lambda: plain(Assistant(), [BufferMemory(weight=-1)]), "weight is a number above zero"),
         (lambda: plain(Assistant(), [BufferMemory(name="plan")]), "cannot be named 'plan'"),
         (lambda: plain(Assistant(), [BufferMemory]), r"BufferMemory is no memory: pass an instance"),
+        (lambda: plain(Assistant(), ["buffer"]), r"'buffer' is no memory: pass an instance of a memory's class"),
+        (lambda: attached_to(None), r"got NoneType: for example \[BufferMemory\(\)\]"),
+        (lambda: attached_to("buffer"), r"got str: for example \[BufferMemory\(\)\]"),
         (lambda: plain(Assistant(), BufferMemory()), "put it in brackets"),
         (lambda: plain(Assistant(), counter=len), "counter_from"),
         (lambda: plain(Assistant(), budget_tokens=5), "leaves no room"),

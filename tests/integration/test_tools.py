@@ -198,3 +198,12 @@ def test_which_tools_there_are_follows_from_the_memories(mode: str) -> None:
         memory_tools([BufferMemory()])
     with pytest.raises(ConfigurationError, match="of one kind"):
         memory_tools([VectorMemory(), VectorMemory(name="other")])
+    with pytest.raises(ConfigurationError, match="put it in brackets"):
+        memory_tools(VectorMemory())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("prefix", ["my tools ", "über_", "x" * 60])
+def test_names_that_providers_refuse_are_refused(mode: str, prefix: str) -> None:
+    """Before the first call of a model would fail for them."""
+    with pytest.raises(ConfigurationError, match="which providers refuse as a tool's name"):
+        memory_tools([VectorMemory()], prefix=prefix)
