@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ class Settings:
             StoreError: on entering the block, when the file cannot be used.
         """
         from graph_memory.opening import open_memory, options_from_env
+        from graph_memory.settings.environment import misspellings
 
+        for warning in misspellings(os.environ):
+            print(f"graph-memory: {warning}", file=sys.stderr)
         _check_key(self.embed)
         return open_memory(self.url, embed=self.embed, create=create, **options_from_env(self.url, os.environ))
 

@@ -149,7 +149,8 @@ class MemorySettings(BaseModel):
             ConfigurationError: a variable has a value that cannot be; the message names the variable.
         """
         given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
-        _warn_of_misspellings(given)
+        for warning in misspellings(environ):
+            logger.warning(warning)
         plain = {
             field: _value(name, given[name]) if field in _STRUCTURED else given[name]
             for name, field in _FIELDS.items()
@@ -160,7 +161,7 @@ class MemorySettings(BaseModel):
         except ValidationError as exc:
             error = exc.errors(include_url=False, include_context=False)[0]
             sentence = refusal(error["input"], error["msg"])
-            raise ConfigurationError(f"{variable(error['loc'])}: {sentence}") from None
+            raise ConfigurationError(f"{variable(error['loc'][:1])}: {sentence}") from None
 
     def chosen_workspace(self) -> Workspace:
         """The workspace by its name, from the file if there is one, with the overrides.
@@ -217,8 +218,9 @@ def _value(name: str, text: str) -> Any:
         raise ConfigurationError(f"{name}: {refusal(text, 'it should be JSON')}") from None
 
 
-def _warn_of_misspellings(given: Mapping[str, str]) -> None:
-    for name in given:
-        meant = [] if name in VARIABLES else get_close_matches(name, VARIABLES, n=1, cutoff=0.9)
-        if meant:
-            logger.warning("%s is set but not known: did you mean %s?", name, meant[0])
+def misspellings(environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that is set and only looks like one of ours."""
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and value.strip() and name not in VARIABLES:
+            for meant in get_close_matches(name, VARIABLES, n=1, cutoff=0.9):
+                yield f"{name} is set but not known: did you mean {meant}?"

@@ -220,6 +220,20 @@ def test_ask_declines_what_memory_does_not_hold(cli: Command):
     assert "nothing is remembered of me in sqlite:///memory.db yet" in err
 
 
+@pytest.mark.parametrize("args", [["ask", "Who is Rex?"], ["chat"]])
+def test_a_misspelt_variable_is_named_once(cli: Command, monkeypatch: pytest.MonkeyPatch, args: list[str]):
+    """What is meant is not what is done: a person learns it from stderr."""
+    cli("ingest", cli.transcript(*LINES))
+    monkeypatch.setenv("GRAPH_MEMORY_BUGET_TOKENS", "100")
+
+    code, _, err = cli(*args)
+
+    assert code == 0
+    assert err == (
+        "graph-memory: GRAPH_MEMORY_BUGET_TOKENS is set but not known: did you mean GRAPH_MEMORY_BUDGET_TOKENS?\n"
+    )
+
+
 def test_chat_goes_on_where_it_was_left(cli: Command):
     """What one run was told, the next one recalls; commands show the context and the memory."""
     cli("chat", stdin="My dog Rex is a beagle.\n")

@@ -118,6 +118,8 @@ def test_workspaces_come_from_the_file_that_is_named(tmp_path):
         ("PRESET", "wild", "GRAPH_MEMORY_PRESET: 'wild' will not do, it should be 'aggressive', 'balanced' or"),
         ("COMPRESSION_STRATEGY", "zip", "GRAPH_MEMORY_COMPRESSION_STRATEGY: 'zip' will not do"),
         ("COMPRESSION_RATIO", "1.5", "GRAPH_MEMORY_COMPRESSION_RATIO: '1.5' will not do"),
+        ("MEMORIES", "bogus", "GRAPH_MEMORY_MEMORIES: 'bogus' will not do"),
+        ("WEIGHTS", '{"bufer": 1}', "GRAPH_MEMORY_WEIGHTS: 'bufer' will not do"),
         ("THRESHOLD", "nan", "GRAPH_MEMORY_THRESHOLD: 'nan' will not do"),
         ("MAX_TOTAL_TOKENS", "-1", "GRAPH_MEMORY_MAX_TOTAL_TOKENS: '-1' will not do"),
         ("FRESHNESS_HALF_LIFE_HOURS", "0", "GRAPH_MEMORY_FRESHNESS_HALF_LIFE_HOURS: '0' will not do"),
