@@ -61,7 +61,7 @@ def chat(
     """Talk to a graph that remembers, now and the next time. /help inside shows what else it can do."""
     from graph_memory.cli.chat import chat as run
 
-    run(Settings(memory, user, budget_tokens, model, embed), thread=thread)
+    raise typer.Exit(run(Settings(memory, user, budget_tokens, model, embed), thread=thread))
 
 
 @app.command()

@@ -32,8 +32,11 @@ _HELP = """\
 /quit            leave; so do Ctrl-D and Ctrl-C"""
 
 
-def chat(settings: Settings, *, thread: str) -> None:
+def chat(settings: Settings, *, thread: str) -> int:
     """The command: reads lines until the end of input, /quit or Ctrl-C; `GRAPH_MEMORY_*` variables say what it remembers.
+
+    Returns:
+        The exit code: 1 when lines from a file or a pipe ended with one that did not work.
 
     Raises:
         GraphMemoryError: an option is wrong or the memory cannot be used. What goes wrong in a turn ends that turn only.
@@ -51,10 +54,12 @@ def chat(settings: Settings, *, thread: str) -> None:
         graph = builder.compile(store=memory.store, checkpointer=memory.checkpointer)
         running = Chat(settings, memory, graph, scope, streams=model is not None)
         console().print(running.greeting())
+        worked = True
         for line in _lines():
             if line in ("/quit", "/exit"):
-                return
-            running.hear(line)
+                break
+            worked = running.hear(line)
+    return 0 if worked or sys.stdin.isatty() else 1
 
 
 @dataclass(slots=True)
@@ -85,8 +90,8 @@ class Chat:
         where = f"going on after {said:,} messages" if said else "a new conversation"
         return f"{where} with {who}; /help lists commands, /quit leaves"
 
-    def hear(self, line: str) -> None:
-        """Does what a line asks for; what goes wrong is said and ends this line only."""
+    def hear(self, line: str) -> bool:
+        """Does what a line asks for, and returns whether it worked; what goes wrong is said and ends this line only."""
         command, _, rest = line.partition(" ")
         act = self._commands().get(command)
         try:
@@ -98,6 +103,8 @@ class Chat:
                 self._say(line)
         except GraphMemoryError as exc:
             console().print(f"that did not work: {exc}", style="red")
+            return False
+        return True
 
     def _say(self, text: str) -> None:
         self.last = take_turn(self.graph, text, self.scope, on_text=_write if self.streams else _keep_silent)

@@ -282,6 +282,13 @@ def test_a_model_that_fails_ends_its_turn_only(cli: Command, monkeypatch: pytest
     assert "/forget" in out
 
 
+def test_lines_that_end_with_a_failure_fail(cli: Command):
+    """A script learns that its last turn was lost; the history says nothing of it."""
+    assert cli("chat", "--budget-tokens", "8", stdin="hello there you\n")[0] == 1
+    assert "remembered: nothing" in cli("history", "chat")[1]
+    assert cli("chat", "--budget-tokens", "8", stdin="hello there you\n/help\n")[0] == 0
+
+
 def test_chat_forgets_after_asking(cli: Command):
     """No deletes nothing; yes deletes memos, archive and thread."""
     out = cli("chat", stdin="I like tea.\n/forget\nn\n/memory\n/forget\ny\n/memory\n")[1]
