@@ -35,7 +35,9 @@ def ask(settings: Settings, question: str, *, k: int, as_json: bool) -> None:
         elapsed_ms = (time.perf_counter() - started) * 1e3
         if not search(settings.scope(), "", store=memory.store, limit=1):
             print(
-                f"nothing is remembered of {settings.user} in {settings.url} yet: ingest or chat first", file=sys.stderr
+                f"nothing is remembered of user {settings.user!r} in {settings.place} yet: ingest or chat first, or name"
+                " another user by --user",
+                file=sys.stderr,
             )
     if as_json:
         print(json.dumps(_json(question, answer, elapsed_ms), ensure_ascii=False))

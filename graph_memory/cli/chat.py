@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graph_memory.cli.forget import amount, count_of, forget_all, threads_of
 from graph_memory.cli.graph import Answer, chat_graph, chat_memories, model_node, reader_node, take_turn
-from graph_memory.cli.settings import Settings
+from graph_memory.cli.settings import GONE, Settings
 from graph_memory.cli.show import console, explained, memos, quotes
 from graph_memory.errors import ConfigurationError, GraphMemoryError
 from graph_memory.memories.everywhere import search
@@ -46,6 +46,8 @@ def chat(settings: Settings, *, thread: str) -> int:
         raise ConfigurationError(
             "GRAPH_MEMORY_ENABLED is off: without memory there is nothing to quote, so give --model"
         )
+    if not settings.is_kept:
+        print(f"graph-memory: {settings.url} {GONE}", file=sys.stderr)
     with settings.open(create=True) as memory:
         scope = settings.scope(thread)
         node = reader_node(scope) if model is None else model_node(model)

@@ -27,9 +27,10 @@ def forget(settings: Settings, *, confirmed: bool) -> None:
     """The command.
 
     Raises:
-        ConfigurationError: the question was not answered.
+        ConfigurationError: the question was not answered, or nothing is kept there.
         StoreError: the memory cannot be used.
     """
+    settings.check_kept()
     with settings.open() as memory:
         count, threads = run(counting(settings.user), store=memory.store), threads_of(memory, settings.user)
         if not count and not threads:

@@ -14,12 +14,13 @@ def ingest(settings: Settings, path: Path, *, conversation: int | None, human: s
     """The command.
 
     Raises:
-        ConfigurationError: the file or an option is wrong; what could be read before is remembered.
+        ConfigurationError: the file or an option is wrong, or nothing would be kept; what could be read before is remembered.
         OSError: the file cannot be opened.
         StoreError: the memory cannot be used.
     """
     path.open("rb").close()  # before a memory is made for a file that is not there
     settings.scope()
+    settings.check_kept()
     source = Conversations(path, settings.user, conversation, human, is_one_users=True)
     total = counting(path, conversation) if console().is_terminal else None
     with settings.open(create=True) as memory, progress(f"remembering {path.name}", total) as advance:

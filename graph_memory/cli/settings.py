@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graph_memory.errors import ConfigurationError, MissingExtraError
 from graph_memory.namespaces import label
 from graph_memory.types import Scope
+from graph_memory.urls import parse
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -26,6 +27,12 @@ _KEYS = {
     "mistralai": ("MISTRAL_API_KEY",),
     "groq": ("GROQ_API_KEY",),
 }
+
+
+GONE = (
+    "is in the memory of this process alone, gone when the command ends: name a file, for example sqlite:///memory.db"
+)
+"""What is said of a url that keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,27 @@ class Settings:
         if not self.user:
             raise ConfigurationError("--user is empty: name the user whose memory it is")
         return Scope(user_id=self.user, thread_id=None if thread is None else thread_id(self.user, thread))
+
+    @property
+    def place(self) -> str:
+        """Where memory is kept, as it may be shown: a file's url, and of a server the scheme, as the rest may hold a password."""
+        scheme, _, rest = self.url.partition("://")
+        return self.url if scheme == "sqlite" or not rest else f"{scheme}://…"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether memory outlasts the command."""
+        place = parse(self.url)
+        return place.scheme != "sqlite" or place.path is not None
+
+    def check_kept(self) -> None:
+        """For commands that do nothing but change what is kept.
+
+        Raises:
+            ConfigurationError: it would be gone with the command, or the url is wrong.
+        """
+        if not self.is_kept:
+            raise ConfigurationError(f"{self.url} {GONE}")
 
     def open(self, *, create: bool = False) -> Opening[Memory]:
         """The memory, for a `with` block.

@@ -85,7 +85,7 @@ def export(settings: Settings, output: str) -> None:
     with settings.open() as memory:
         if not is_exportable(memory.store, settings.user):
             raise ConfigurationError(
-                f"nothing is remembered of user {settings.user!r} in {settings.url}, so nothing was written: name another by"
+                f"nothing is remembered of user {settings.user!r} in {settings.place}, so nothing was written: name another by"
                 " --user"
             )
         count = export_user(memory.store, settings.user, _utf8(sys.stdout) if output == STANDARD else output)
@@ -96,12 +96,14 @@ def take_in(settings: Settings, asked: Asked, *, dry_run: bool, strict: bool) ->
     """The command.
 
     Raises:
-        ConfigurationError: the source or an option is wrong; what stands before it is imported.
+        ConfigurationError: the source or an option is wrong, or nothing would be kept; what stands before it is imported.
         StoreError: the memory or the source cannot be used.
     """
     asked.check()
     source = _source(asked, settings.user)  # before a memory is made for a file that is not there
-    if dry_run and _is_absent(settings.url):
+    if not dry_run:
+        settings.check_kept()
+    elif _is_absent(settings.url):
         settings = replace(settings, url="sqlite://")
     with settings.open(create=True) as memory, progress("importing", None) as advance:
         report = import_from(source, memory.store, dry_run=dry_run, strict=strict, progress=advance)

@@ -217,7 +217,8 @@ def test_ask_declines_what_memory_does_not_hold(cli: Command):
 
     assert code == 0
     assert "I find nothing about that in memory" in out
-    assert "nothing is remembered of me in sqlite:///memory.db yet" in err
+    assert "nothing is remembered of user 'me' in sqlite:///memory.db yet" in err
+    assert "another user by --user" in err
 
 
 @pytest.mark.parametrize("args", [["ask", "Who is Rex?"], ["chat"]])
@@ -257,6 +258,29 @@ def test_the_reader_does_not_quote_itself(cli: Command):
 
     assert quoted
     assert all("User: " in line for line in quoted)
+
+
+@pytest.mark.parametrize("args", [["ingest", "chat.jsonl"], ["import", "chat.jsonl"], ["forget", "me", "--yes"]])
+def test_a_memory_that_ends_with_the_command_is_refused(cli: Command, args: list[str]):
+    """Nobody could ever read what was remembered there."""
+    cli.transcript(*LINES)
+
+    code, out, err = cli(*args, "--memory", "sqlite://")
+
+    assert (code, out) == (1, "")
+    assert "gone when the command ends: name a file" in err
+
+
+def test_a_chat_that_is_not_kept_says_so(cli: Command):
+    """On stderr, before the first line."""
+    assert "gone when the command ends: name a file" in cli("chat", "--memory", "sqlite://")[2]
+    assert cli("chat")[2] == ""
+
+
+def test_a_servers_url_is_not_shown():
+    """It may hold a password."""
+    assert Settings("postgresql://me:secret@host/db", "me").place == "postgresql://…"
+    assert Settings("sqlite:///memory.db", "me").place == "sqlite:///memory.db"
 
 
 def test_chat_streams_a_models_answer(cli: Command, monkeypatch: pytest.MonkeyPatch):
