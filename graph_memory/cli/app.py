@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from graph_memory import __version__
 from graph_memory.cli import databases, transfers
 from graph_memory.cli.options import BUDGET, URL, USER, Budget, Embed, Memory, Model, Server, Thread, User
 from graph_memory.cli.settings import Settings
@@ -30,12 +31,26 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Memory for LangGraph, from the command line.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"graph-memory {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Memory for LangGraph, from the command line."""
 
 
 @app.command()

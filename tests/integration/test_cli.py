@@ -18,7 +18,7 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from graph_memory import Scope, open_memory, search
+from graph_memory import Scope, __version__, open_memory, search
 from graph_memory.cli import main, show
 from graph_memory.cli.settings import Settings
 
@@ -394,6 +394,11 @@ def test_a_wrong_call_says_how_to_call(cli: Command, args: list[str]):
     assert code == 2
     assert "Usage:" in err
     assert "Traceback" not in err
+
+
+def test_the_version_is_told(cli: Command):
+    """The installed package's."""
+    assert cli("--version") == (0, f"graph-memory {__version__}\n", "")
 
 
 def test_ctrl_c_leaves_with_a_sentence(cli: Command, monkeypatch: pytest.MonkeyPatch):
