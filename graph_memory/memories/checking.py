@@ -53,7 +53,8 @@ def listed(memories: Iterable[Memory]) -> tuple[Memory, ...]:
     """
     if _is_memory(memories):
         raise ConfigurationError(f"memories must be a list, got {type(memories).__name__}: put it in brackets")
-    if isinstance(memories, str) or not isinstance(memories, Iterable):
+    given: object = memories  # an annotation keeps nobody from passing a text
+    if isinstance(given, str) or not isinstance(given, Iterable):
         raise ConfigurationError(
             f"memories must be a list of memories, got {type(memories).__name__}: for example [BufferMemory()]"
         )
