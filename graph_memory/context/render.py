@@ -74,34 +74,25 @@ def with_memory(human: BaseMessage, memory: str) -> BaseMessage:
 
 
 def as_sent(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages in a form that every provider takes.
+    """The messages in a form that every provider takes, of no more tokens.
 
-    A refusal, for which OpenAI has a place of its own, is told in words: without them others see an empty message. An answer
-    and a tool call that directly follows it, such as another agent's, are one message: Gemini refuses such a call alone.
+    A tool call and the answers that directly precede it, such as another agent's, are one message: Gemini refuses such a call
+    alone.
     """
     sent: list[BaseMessage] = []
-    for message in map(_with_refusal_told, messages):
-        if sent and _calls(message) and role_of(sent[-1]) == "ai" and not _calls(sent[-1]):
-            content = _joined([sent.pop().content, message.content])
-            message = message.model_copy(update={"content": content})
+    for message in messages:
+        if _calls(message):
+            contents = [message.content]
+            while sent and role_of(sent[-1]) == "ai" and not _calls(sent[-1]):
+                contents = [*_as_told_by(sent.pop(), message.name), *contents]
+            message = message.model_copy(update={"content": _joined(contents)}) if len(contents) > 1 else message
         sent.append(message)
     return sent
 
 
-def _with_refusal_told(message: BaseMessage) -> BaseMessage:
-    if role_of(message) != "ai":
-        return message
-    content, refusal = message.content, message.additional_kwargs.get("refusal")
-    if not content and refusal and isinstance(refusal, str):
-        return message.model_copy(update={"content": refusal})
-    if isinstance(content, str) or not any(map(_refusal_in, content)):
-        return message
-    told = [{"type": "text", "text": _refusal_in(block)} if _refusal_in(block) else block for block in content]
-    return message.model_copy(update={"content": told})
-
-
-def _refusal_in(block: str | dict[str, Any]) -> str:
-    return str(block.get("refusal") or "") if isinstance(block, dict) and block.get("type") == "refusal" else ""
+def _as_told_by(answer: BaseMessage, teller: str | None) -> list[Any]:
+    """What an answer says, in a message of somebody else under its speaker's name."""
+    return [answer.content] if answer.name in (None, teller) else [f"{answer.name}:", answer.content]
 
 
 def _calls(message: BaseMessage) -> bool:

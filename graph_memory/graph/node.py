@@ -26,7 +26,7 @@ from graph_memory.graph.remembering import aremember, remember
 from graph_memory.graph.runnables import GraphStep
 from graph_memory.graph.state import CONTEXT, MEMORY
 from graph_memory.graph.stripping import Stripping, also, mapped
-from graph_memory.messages import is_final_answer, state_messages, with_ids
+from graph_memory.messages import is_final_answer, state_messages
 from graph_memory.types import Context
 
 
@@ -59,14 +59,14 @@ class MemoryNode(GraphStep):
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
             record_answers(self.desk, strip.new_in(command), config)
-            if (after := self._after(strip.new_in(command), messages, state, context)) is not None:
+            if (after := self._after(strip.thread_after(command), state, context)) is not None:
                 command = also(command, remember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(strip.new_in(out), messages, state, context)) is not None:
+            if (after := self._after(strip.thread_after(out), state, context)) is not None:
                 out = also(out, remember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -84,14 +84,14 @@ class MemoryNode(GraphStep):
         except ParentCommand as left:
             command = mapped(strip(left.args[0]), self._named)
             record_answers(self.desk, strip.new_in(command), config)
-            if (after := self._after(strip.new_in(command), messages, state, context)) is not None:
+            if (after := self._after(strip.thread_after(command), state, context)) is not None:
                 command = also(command, await aremember(self.desk, after, config, aside=True), leaving=True)
             raise ParentCommand(command) from left
         if current is None:
             out = also(out, {CONTEXT: context})
         if was_sent(config) or _leaves(out):
             out = mapped(out, self._named)
-            if (after := self._after(strip.new_in(out), messages, state, context)) is not None:
+            if (after := self._after(strip.thread_after(out), state, context)) is not None:
                 out = also(out, await aremember(self.desk, after, config, aside=True), leaving=True)
         return out
 
@@ -124,14 +124,11 @@ class MemoryNode(GraphStep):
         named = [m if m.id else m.model_copy(update={"id": str(uuid4())}) for m in messages]
         return {**update, self.desk.messages_key: named}
 
-    def _after(
-        self, new: Sequence[BaseMessage], messages: Sequence[BaseMessage], state: Any, context: Context
-    ) -> dict[str, Any] | None:
-        """The conversation after the node, when the turn is over, with what is known of the thread."""
-        whole = with_ids([*messages, *new])
-        if not is_final_answer(whole[-1]):
+    def _after(self, thread: Sequence[BaseMessage], state: Any, context: Context) -> dict[str, Any] | None:
+        """The state after the node, when the turn is over, with what is known of the thread."""
+        if not is_final_answer(thread[-1]):
             return None
-        return {self.desk.messages_key: whole, MEMORY: channel_of(state), CONTEXT: context}
+        return {self.desk.messages_key: list(thread), MEMORY: channel_of(state), CONTEXT: context}
 
 
 def turn_is_over(desk: Desk, name: str) -> Any:

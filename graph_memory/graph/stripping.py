@@ -17,6 +17,7 @@ from langgraph.types import Command, Overwrite
 from pydantic import BaseModel
 
 from graph_memory.context.render import SYSTEM_ID, without_memory
+from graph_memory.messages import with_refusal_told
 
 Change = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -50,7 +51,14 @@ class Stripping:
         return mapped(out, self._update)
 
     def new_in(self, out: Any) -> list[BaseMessage]:
-        """The messages of a stripped output that the thread does not have as they are."""
+        """The messages of a stripped output that the thread does not have."""
+        return [m for m in self._messages_in(out) if m.id not in self._own]
+
+    def thread_after(self, out: Any) -> list[BaseMessage]:
+        """The thread with the edited and the new messages of a stripped output, all of which have ids."""
+        return list((self._own | {m.id: m for m in self._messages_in(out)}).values())
+
+    def _messages_in(self, out: Any) -> list[BaseMessage]:
         found: list[Any] = []
 
         def collect(update: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -59,7 +67,7 @@ class Stripping:
             return update
 
         mapped(out, collect)
-        return [m for m in found if isinstance(m, BaseMessage) and self._own.get(m.id) is not m]
+        return [m for m in found if isinstance(m, BaseMessage) and not isinstance(m, RemoveMessage)]
 
     def _update(self, update: Mapping[str, Any]) -> Mapping[str, Any]:
         returned = update.get(self.key)
@@ -77,11 +85,25 @@ class Stripping:
         if not isinstance(returned, list | tuple):
             return returned
         cleaned = [clean for m in returned if (clean := self._clean(m)) is not None]
-        if not self._handed.keys() - {SYSTEM_ID} <= {_id(m) for m in returned}:
-            return cleaned
+        handed = self._handed.keys() - {SYSTEM_ID}
+        return self._with_the_rest(cleaned) if handed and handed <= {_id(m) for m in returned} else cleaned
+
+    def _with_the_rest(self, cleaned: Sequence[Any]) -> list[Any]:
+        """With the thread's messages that were not handed, each after the one that it follows in the thread."""
         there = {_id(m) for m in cleaned}
+        anchors = {_id(m) for m in cleaned if not isinstance(m, RemoveMessage)}
+        rest: dict[str | None, list[BaseMessage]] = {}
+        before: str | None = None
+        for message in self.own:
+            if message.id in anchors:
+                before = message.id
+            elif message.id not in there:
+                rest.setdefault(before, []).append(message)
         begin = next((i for i, m in enumerate(cleaned) if not isinstance(m, RemoveMessage)), len(cleaned))
-        return [*cleaned[:begin], *(m for m in self.own if m.id not in there), *cleaned[begin:]]
+        whole = [*cleaned[:begin], *rest.pop(None, ())]
+        for message in cleaned[begin:]:
+            whole += [message, *rest.pop(_id(message), ())] if _id(message) else [message]
+        return whole
 
     def _clean(self, message: Any) -> Any:
         """The thread's own message when the node left it as it was handed; the edited one without our block; None for ours."""
@@ -97,8 +119,32 @@ class Stripping:
             return own
         if own is None:
             return message
-        content = without_memory(message.content) if message.content != own.content else message.content
-        return own if content == own.content else message.model_copy(update={"content": content})
+        edited = message.model_copy(update={"content": _own_content(message, own, handed)})
+        return own if edited == own else edited
+
+
+def _own_content(message: BaseMessage, own: BaseMessage, handed: BaseMessage | None) -> Any:
+    """What an edited message says in the thread's own form: of a message that was handed as one with others, its own lines."""
+    content = message.content
+    if content == own.content or (handed is not None and content == handed.content):
+        return own.content
+    edited, mine = without_memory(content), with_refusal_told(own).content
+    given = mine if handed is None else without_memory(handed.content)
+    if isinstance(edited, str) and isinstance(given, str) and isinstance(mine, str) and given != mine:
+        return _own_lines(edited, given, mine)
+    return edited
+
+
+def _own_lines(edited: str, given: str, own: str) -> str:
+    """What of an edited text stands where `own` stood at the beginning or the end of the one that was given."""
+    if not own:
+        return own
+    others = given.count("\n") - own.count("\n")
+    if edited.count("\n") < others:
+        return edited
+    if given.startswith(own):
+        return edited.rsplit("\n", others)[0]
+    return edited.split("\n", others)[others] if given.endswith(own) else edited
 
 
 def mapped(out: Any, change: Change) -> Any:

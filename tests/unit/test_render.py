@@ -11,7 +11,7 @@ from tests.merging import ASK, WORDS
 
 
 def test_messages_are_sent_in_a_form_that_every_provider_takes():
-    """A refusal in words, a call together with the answer before it; the thread's own messages stay as they are."""
+    """A refusal in words, a call together with the answers before it; the thread's own messages stay as they are."""
     refusal = AIMessage("", additional_kwargs={"refusal": "I must not."}, id="r")
     block_of = AIMessage([{"type": "refusal", "refusal": "Nor that."}], id="b")
     call = AIMessage("Let me see.", tool_calls=[{"name": "f", "args": {}, "id": "1"}], id="c")
@@ -28,10 +28,10 @@ def test_messages_are_sent_in_a_form_that_every_provider_takes():
 
     sent = merge(thread, [history], budget_tokens=500, counter=WORDS).messages
 
-    assert [message.type for message in sent] == ["human", "ai", "human", "ai", "ai", "tool"]
+    assert [message.type for message in sent] == ["human", "ai", "human", "ai", "tool"]
     assert sent[1].content == "I must not."
-    assert sent[3].content == [{"type": "text", "text": "Nor that."}]
-    assert (sent[4].id, sent[4].content, sent[4].tool_calls) == ("c", "Well.\n\nLet me see.", call.tool_calls)
+    assert sent[3].content == [{"type": "text", "text": text} for text in ("Nor that.", "Well.", "Let me see.")]
+    assert (sent[3].id, sent[3].tool_calls) == ("c", call.tool_calls)
     assert (refusal.content, call.content) == ("", "Let me see.")
 
 
@@ -64,3 +64,14 @@ def test_a_refusal_in_the_running_turn_goes_before_the_budget_breaks(refusal: AI
 
     assert [message.type for message in sent] == ["human", "ai", "tool"]
     assert sent[1] == call
+
+
+def test_a_speaker_whose_words_move_into_another_ones_message_is_named():
+    """Two agents in one thread: a call that follows another agent's answer is not sent alone, and not as the other's words."""
+    call = AIMessage("Let me see.", tool_calls=[{"name": "f", "args": {}, "id": "1"}], name="writer")
+    thread = [ASK, AIMessage("Large.", name="researcher"), AIMessage("Well.", name="writer"), call]
+
+    sent = merge([*thread, ToolMessage("x", tool_call_id="1")], [], budget_tokens=500, counter=WORDS).messages
+
+    assert [message.type for message in sent] == ["human", "ai", "tool"]
+    assert (sent[1].name, sent[1].content) == ("writer", "researcher:\n\nLarge.\n\nWell.\n\nLet me see.")
