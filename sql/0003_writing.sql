@@ -217,6 +217,17 @@ begin
 end
 $$;
 
+create function graph_memory.swap(swaps jsonb, moment timestamptz) returns setof integer
+language sql as $$
+    update items as i set value = s.value, doc = coalesce(s.doc, s.value::jsonb)
+    from jsonb_to_recordset(swaps) as s (at integer, path text, key text, seen text, value text, doc jsonb)
+    join namespaces as n on n.path = s.path
+    where i.space = n.id and i.key = s.key and i.value in (s.seen, s.value) and (i.expires_at is null or i.expires_at > moment)
+    returning s.at;
+$$;
+comment on function graph_memory.swap is
+    'Puts values in the place of those that were seen, and leaves the index, the times and the end of an item; which were swapped.';
+
 create function graph_memory.put_if_absent(writes jsonb) returns boolean
 language plpgsql as $$
 declare
@@ -290,4 +301,4 @@ comment on function graph_memory.plan_by_index is
     takes a batch for a thousand rows, reads whole tables to join them and plans each call anew, which takes longer than the call.
     That the tables may have been empty when it planned is why rows are looked up in subqueries with "offset 0".';
 
-select plan_by_index('changes', 'unindex', 'remove', 'index', 'missing');
+select plan_by_index('changes', 'unindex', 'remove', 'index', 'swap', 'missing');

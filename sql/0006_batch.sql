@@ -1,7 +1,9 @@
 -- A whole batch in one call, the vectors' dimension, and who may call what.
 --
--- A batch is {"gets": [], "lists": [], "newest": [], "searches": [], "claims": [], "writes": []}; its reads see the state before
--- its writes, and all of it is carried out or nothing.
+-- A batch is {"gets": [], "lists": [], "newest": [], "searches": [], "claims": [], "swaps": [], "writes": []}; its reads see the
+-- state before its swaps, those come before its writes, and all of it is carried out or nothing. A swap is
+--
+--   {"at", "path", "key", "seen": JSON text, "value": JSON text, "doc"}; it has a row, with `at` alone, if it was made
 
 select set_config('search_path', format('graph_memory, %I, pg_temp', n.nspname), true)
 from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace
@@ -38,6 +40,9 @@ begin
     if ops -> 'writes' <> '[]' then
         perform lock(ops -> 'writes');
     end if;
+    if ops -> 'swaps' <> '[]' then
+        perform from namespaces where path in (select s ->> 'path' from jsonb_array_elements(ops -> 'swaps') as s) order by path for update;
+    end if;
     moment := clock_timestamp();
     if ops -> 'claims' <> '[]' then
         perform check_claims(ops -> 'claims', moment);
@@ -53,6 +58,12 @@ begin
     end if;
     if ops -> 'searches' <> '[]' then
         return query select a.* from jsonb_array_elements(ops -> 'searches') as o (op) cross join lateral search(o.op, moment) as a;
+    end if;
+    if ops -> 'swaps' <> '[]' then
+        return query select
+            s.at, null::text, null::text, null::text, null::bigint, null::bigint, null::float, null::float, null::float, null::float,
+            null::float, null::jsonb
+        from swap(ops -> 'swaps', moment) as s (at);
     end if;
     if ops -> 'writes' <> '[]' then
         perform write(ops -> 'writes', moment);

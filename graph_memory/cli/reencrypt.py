@@ -11,6 +11,8 @@ from graph_memory.lifecycle.reencrypting import reencrypt as sealed_again
 from graph_memory.opening import options_from_env
 from graph_memory.stores import open_store
 
+_WHY = ", which somebody else was writing, so run it again, or which were not encrypted and end by themselves"
+
 
 def reencrypt(url: str, *, reads_plain: bool) -> None:
     """The command.
@@ -24,4 +26,4 @@ def reencrypt(url: str, *, reads_plain: bool) -> None:
         raise ConfigurationError("no key is given: set GRAPH_MEMORY_ENCRYPTION_KEYS, the new key, a comma, the old one")
     with open_store(url, create=False, reads_plain=reads_plain, **options) as store:
         done = sealed_again(store)
-    typer.echo(f"sealed again: {done.written:,}; left, because they end by themselves: {done.left:,}")
+    typer.echo(f"sealed again: {done.written:,}; left: {done.left:,}{_WHY if done.left else ''}")

@@ -24,7 +24,7 @@ Known = Mapping[str, Vector | None]
 
 
 class BackEnd(Block, BaseStore):
-    """A `BaseStore` that takes claims, time to live and an embedder.
+    """A `BaseStore` that takes claims, swaps, time to live and an embedder.
 
     Args:
         embed, dims, fields, ttl: as every store documents them.
@@ -35,6 +35,9 @@ class BackEnd(Block, BaseStore):
 
     supports_ttl = True
     takes_claims = True
+    takes_swaps = True
+    keeps_vectors = True
+    """Whether text that is put again unchanged, without an embedder, is still found by meaning."""
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from graph_memory.errors import ConfigurationError, StoreError
 from graph_memory.stores._filters import check_filter
 from graph_memory.stores.claims import ClaimOp
 from graph_memory.stores.eras import EraOp
+from graph_memory.stores.swaps import SwapOp
 
 T = TypeVar("T")
 Namespace = tuple[str, ...]
@@ -27,7 +28,7 @@ _encode_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 _encode_ascii_json = JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
-def check(op: Op | ClaimOp | EraOp) -> None:
+def check(op: Op | ClaimOp | EraOp | SwapOp) -> None:
     """Refuses an operation that no back end could carry out.
 
     Raises:
@@ -36,7 +37,7 @@ def check(op: Op | ClaimOp | EraOp) -> None:
     if isinstance(op, GetOp):
         _check_namespace(op.namespace)
         _check_key(op.key)
-    elif isinstance(op, PutOp | ClaimOp):
+    elif isinstance(op, PutOp | ClaimOp | SwapOp):
         _check_namespace(op.namespace)
         if not op.namespace:
             raise ConfigurationError("an item needs a namespace with at least one label")

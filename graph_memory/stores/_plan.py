@@ -15,6 +15,7 @@ from graph_memory.stores._index import Indexed, indexed
 from graph_memory.stores._ops import Namespace, check, to_json
 from graph_memory.stores.claims import ClaimOp
 from graph_memory.stores.eras import EraOp
+from graph_memory.stores.swaps import SwapOp
 
 Read = GetOp | SearchOp | ListNamespacesOp
 _WRITES = (PutOp, ClaimOp)
@@ -32,6 +33,16 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """One item whose JSON becomes another, if it still is what was seen."""
+
+    namespace: Namespace
+    key: str
+    seen: str
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One checked batch.
 
@@ -41,6 +52,7 @@ class Plan:
         writes: one per item, in order.
         claims: slots that must be nobody else's; they are among the writes.
         eras: position in the batch and operation; a store that cannot tell leaves their results None.
+        swaps: position in the batch and what is swapped.
     """
 
     size: int
@@ -49,6 +61,7 @@ class Plan:
     writes: tuple[Write, ...]
     claims: tuple[ClaimOp, ...] = ()
     eras: Sequence[tuple[int, EraOp]] = ()
+    swaps: Sequence[tuple[int, Swap]] = ()
 
     @property
     def reads(self) -> list[tuple[int, Read]]:
@@ -70,7 +83,7 @@ class Plan:
         return list(dict.fromkeys(text for write in self.writes for text in write.indexed.texts))
 
 
-def plan(ops: Iterable[Op | ClaimOp | EraOp], fields: Sequence[str] | None) -> Plan:
+def plan(ops: Iterable[Op | ClaimOp | EraOp | SwapOp], fields: Sequence[str] | None) -> Plan:
     """The plan of a batch.
 
     Raises:
@@ -81,6 +94,7 @@ def plan(ops: Iterable[Op | ClaimOp | EraOp], fields: Sequence[str] | None) -> P
     gets: list[tuple[int, GetOp]] = []
     questions: list[tuple[int, SearchOp | ListNamespacesOp]] = []
     eras: list[tuple[int, EraOp]] = []
+    swaps: list[tuple[int, Swap]] = []
     last: dict[tuple[Namespace, str], PutOp | ClaimOp] = {}
     for at, op in enumerate(batch):
         check(op)
@@ -90,10 +104,12 @@ def plan(ops: Iterable[Op | ClaimOp | EraOp], fields: Sequence[str] | None) -> P
             last[op.namespace, op.key] = op
         elif isinstance(op, EraOp):
             eras.append((at, op))
+        elif isinstance(op, SwapOp):
+            swaps.append((at, Swap(op.namespace, op.key, op.seen, to_json(op.value))))
         else:
             questions.append((at, op))
     claims = tuple(op for op in batch if isinstance(op, ClaimOp)) if last else ()
-    return Plan(len(batch), gets, questions, tuple(_write(op, fields) for op in last.values()), claims, eras)
+    return Plan(len(batch), gets, questions, tuple(_write(op, fields) for op in last.values()), claims, eras, swaps)
 
 
 def has_query(op: SearchOp) -> bool:

@@ -24,7 +24,7 @@ from graph_memory.errors import ConfigurationError
 from graph_memory.stores._embedding import Vector
 from graph_memory.stores._index import digest
 from graph_memory.stores._ops import Namespace, decode_path, encode_path, path_range
-from graph_memory.stores._plan import Plan, Write, has_query
+from graph_memory.stores._plan import Plan, Swap, Write, has_query
 from graph_memory.stores.claims import HOLDER
 from graph_memory.stores.hits import Hit, Hits, Kept, Statistics
 
@@ -93,16 +93,19 @@ class Batch:
             {**_place(c.namespace, c.key), "holder": safe(c.value.get(HOLDER)), "must_exist": c.must_exist}
             for c in self.todo.claims
         ]
-        return {**groups, "claims": claims, "writes": written(self.todo.writes, vectors)}
+        swaps = [{"at": at, **_swap(swap)} for at, swap in self.todo.swaps]
+        return {**groups, "claims": claims, "swaps": swaps, "writes": written(self.todo.writes, vectors)}
 
     def results(self, rows: Iterable[Sequence[Any]]) -> list[Result]:
         """The operations' results, in order."""
         answers: dict[int, list[Answer]] = defaultdict(list)
         for row in rows:
             answers[row[0]].append(Answer._make(row))
-        results: list[Result] = [None] * self.todo.size
+        results: list[Any] = [None] * self.todo.size
         for at, op in self.todo.reads:
             results[at] = self._result(op, answers[at])
+        for at, _ in self.todo.swaps:
+            results[at] = bool(answers[at])
         return results
 
     def _searching(self, op: SearchOp) -> dict[str, Any]:
@@ -187,7 +190,16 @@ def _write(write: Write, vectors: Mapping[str, Vector]) -> dict[str, Any]:
         "digests": list(digests.values()),
         "vectors": {hexed: vector_text(vectors[text]) for text, hexed in digests.items() if text in vectors},
     }
-    return fields | ({"doc": safe(json.loads(write.json))} if _MAYBE_UNSAFE.search(write.json) else {})
+    return fields | _doc(write.json)
+
+
+def _swap(swap: Swap) -> dict[str, Any]:
+    return {**_place(swap.namespace, swap.key), "seen": swap.seen, "value": swap.json, **_doc(swap.json)}
+
+
+def _doc(text: str) -> dict[str, Any]:
+    """What filters look at, where that cannot be the JSON itself."""
+    return {"doc": safe(json.loads(text))} if _MAYBE_UNSAFE.search(text) else {}
 
 
 def _place(namespace: Namespace, key: str) -> dict[str, str]:

@@ -157,6 +157,26 @@ settle(1, ARGV[1])
 )
 """Starts the time to live of items anew. KEYS: five of the namespace, then the items. ARGV: path, then the items' keys."""
 
+SWAP = Script(
+    _COMMON
+    + """
+local done = {}
+for n = 1, #KEYS do
+  local seen, json, holder = ARGV[n * 3 - 2], ARGV[n * 3 - 1], ARGV[n * 3]
+  local held = redis.call('GET', KEYS[n]) or ''
+  local there = string.sub(held, (string.find(held, '\\n', 1, true) or 0) + 1)
+  done[n] = (there == seen or there == json) and 1 or 0
+  if there == seen then
+    local line = head(KEYS[n])
+    redis.call('SET', KEYS[n], table.concat({line[1], line[2], line[3], holder, line[5]}, ' ') .. '\\n' .. json, 'KEEPTTL')
+  end
+end
+return done
+"""
+)
+"""Puts values in the place of others, and leaves all else. KEYS: the items. ARGV: of each the JSON that was seen, the JSON and
+the holder. Returns 1 for each that is there now, else 0."""
+
 PAGE = Script(
     _COMMON
     + """

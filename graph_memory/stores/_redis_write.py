@@ -10,10 +10,10 @@ from graph_memory.errors import ConflictError, StoreError
 from graph_memory.redis_rounds import Call
 from graph_memory.stores._embedding import Vector, size_mismatch
 from graph_memory.stores._ops import Namespace, encode_path
-from graph_memory.stores._plan import Plan, Write
+from graph_memory.stores._plan import Plan, Swap, Write
 from graph_memory.stores._redis_keys import Keys, bucket_of
 from graph_memory.stores._redis_rows import NOBODY, holder_in, holder_of, write_row
-from graph_memory.stores._redis_scripts import WRITE
+from graph_memory.stores._redis_scripts import SWAP, WRITE
 from graph_memory.stores.claims import ClaimOp
 
 _MINUTE = 60_000  # milliseconds
@@ -51,6 +51,21 @@ class Writer:
             groups.setdefault(self._group(claim.namespace), ([], []))[1].append(claim)
         return [self._call(writes, claims) for writes, claims in groups.values()]
 
+    def swaps(self, todo: Plan) -> list[tuple[list[int], Call]]:
+        """The swap script's runs, each with the places in the batch that its replies are of.
+
+        Raises:
+            StoreError: a value is larger than Redis keeps.
+        """
+        groups: dict[int, list[tuple[int, Swap]]] = {}
+        for at, swap in todo.swaps:
+            groups.setdefault(self._group(swap.namespace), []).append((at, swap))
+        return [([at for at, _ in some], self._swap([swap for _, swap in some])) for some in groups.values()]
+
+    def _swap(self, swaps: Sequence[Swap]) -> Call:
+        args = [arg for one in swaps for arg in (one.seen.encode(), _data(one.json), holder_in(one.json))]
+        return Call(SWAP, [self.keys.item(one.namespace, one.key) for one in swaps], args)
+
     def _group(self, namespace: Namespace) -> int:
         return bucket_of(namespace) if self.apart else 0
 
@@ -70,12 +85,17 @@ class Writer:
     def _written(self, write: Write) -> tuple[Any, ...]:
         if write.json is None:
             return write.key.encode(), b"", 0, NOBODY, NOBODY, b"", 0
-        data = write.json.encode()
-        if len(data) > _LARGEST:
-            raise StoreError(f"a value of {len(data) >> 20} MB is larger than Redis should keep ({_LARGEST >> 20} MB)")
+        data = _data(write.json)
         ttl = 0 if write.ttl_minutes is None else max(1, round(write.ttl_minutes * _MINUTE))
         row, dims = write_row(write, self.vectors)
         return write.key.encode(), data, ttl, holder_in(write.json), self.token, row, dims
+
+
+def _data(json: str) -> bytes:
+    data = json.encode()
+    if len(data) > _LARGEST:
+        raise StoreError(f"a value of {len(data) >> 20} MB is larger than Redis should keep ({_LARGEST >> 20} MB)")
+    return data
 
 
 def check_written(replies: Iterable[Sequence[int]], given: int, where: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from graph_memory.stores._embedding import Vector, size_mismatch
 from graph_memory.stores._index import DIGEST_BYTES, digest
 from graph_memory.stores._ops import Namespace, encode_path
-from graph_memory.stores._plan import Write
+from graph_memory.stores._plan import Swap, Write
 from graph_memory.stores._sqlite_schema import ITEM_BITS, dims, set_dims
 
 _SWEEP = 200  # expired items that a batch of writes takes along
@@ -73,6 +73,16 @@ def refresh(connection: sqlite3.Connection, touched: Iterable[tuple[int, int]], 
     """Starts the time to live of items anew; `touched` holds (id, ttl in microseconds)."""
     rows = [(now + ttl, id_, now) for id_, ttl in touched]
     connection.executemany("UPDATE gm_items SET expires_at = ? WHERE id = ? AND expires_at > ?", rows)
+
+
+def swapped(connection: sqlite3.Connection, swap: Swap, now: int) -> bool:
+    """Puts a value in the place of the one that was seen; whether it is there now."""
+    done = connection.execute(
+        "UPDATE gm_items SET value = ?1 WHERE namespace = (SELECT id FROM gm_namespaces WHERE path = ?2) AND key = ?3 "
+        "AND value IN (?4, ?1) AND (expires_at IS NULL OR expires_at > ?5)",
+        (swap.json, encode_path(swap.namespace), swap.key, swap.seen, now),
+    )
+    return done.rowcount == 1
 
 
 @dataclass(slots=True)

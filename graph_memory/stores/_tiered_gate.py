@@ -20,6 +20,9 @@ from graph_memory.stores._tiered_requests import DOWN, Durable, Hot, HotError, S
 from graph_memory.stores._tiered_slots import Place
 from graph_memory.stores.claims import HOLDER, ClaimOp
 
+GATE = "gate"
+"""Key of the item."""
+
 _CLOSED, _PROBE = "closed", "probe"
 _log = logging.getLogger("graph_memory.stores.tiered")
 
@@ -39,6 +42,11 @@ class View:
     is_closed: bool = False
     until: float = 0.0
     since: float = 0.0
+
+
+def is_gate(item: Item) -> bool:
+    """Whether an item of the durable store is a gate, which is no memory and stands in the clear."""
+    return item.key == GATE and item.value.keys() == {HOLDER, _CLOSED}
 
 
 @dataclass

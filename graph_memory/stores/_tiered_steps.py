@@ -21,8 +21,10 @@ from graph_memory.stores._tiered_requests import DOWN, Durable, HotError, Pause,
 from graph_memory.stores._tiered_slots import Era, Place, Slot, State
 from graph_memory.stores.claims import ClaimOp
 from graph_memory.stores.eras import EraOp
+from graph_memory.stores.swaps import SwapOp
 
 _OWNER = 2  # labels of a namespace that one server of a hot cluster holds
+_WRITES = (PutOp, ClaimOp, SwapOp)
 _TRIES = 40  # to change slots that others are changing
 _PAUSES = (0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.12, 0.24)  # seconds between looks at what another reader loads
 _MARGIN = 1.1  # of waiting, because clocks run differently
@@ -73,9 +75,9 @@ class Tier:
     expires: bool
     timing: Timing = field(default_factory=Timing)
 
-    def batch(self, ops: Sequence[Op | ClaimOp]) -> Steps[list[Any]]:
+    def batch(self, ops: Sequence[Op | ClaimOp | SwapOp]) -> Steps[list[Any]]:
         """The results of a checked batch."""
-        places = list(dict.fromkeys(Place(op.namespace, op.key) for op in ops if isinstance(op, PutOp | ClaimOp)))
+        places = list(dict.fromkeys(Place(op.namespace, op.key) for op in ops if isinstance(op, _WRITES)))
         if places:
             written: list[Any] = yield from self.write(places, Durable(ops))
             return written

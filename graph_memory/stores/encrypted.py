@@ -16,8 +16,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from copy import copy
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from graph_memory.stores._options import paths
 from graph_memory.stores._plan import has_query
 from graph_memory.stores.claims import HOLDER, ClaimOp, takes_claims, with_put_if_absent
 from graph_memory.stores.hits import Hits
+from graph_memory.stores.swaps import SwapOp
 
 ALWAYS_CLEAR = frozenset(
     {
@@ -43,6 +45,7 @@ ALWAYS_CLEAR = frozenset(
 SEALED = "sealed"
 """Top-level key of what is encrypted."""
 
+_NAMED = re.compile(r"([0-9a-f]{8})\.")  # what is sealed begins with what its key is called
 _EXACT = 1 << 53  # from here on floats are whole numbers, and not all of them
 
 
@@ -164,6 +167,8 @@ class EncryptedStore(Block, BaseStore):
             return self.sealed(op)
         if isinstance(op, ClaimOp):
             return op._replace(value=self._hidden(op.namespace, op.key, op.value))
+        if isinstance(op, SwapOp):
+            raise ConfigurationError("an encrypted store swaps no values, since none is ever sealed alike twice")
         if isinstance(op, SearchOp):
             self._check_search(op)
         return op
@@ -182,12 +187,23 @@ class EncryptedStore(Block, BaseStore):
         index = [path for path in asked if _first(path) in self._own_clear] if asked else []
         return op._replace(value=self._hidden(op.namespace, op.key, op.value), index=index or False)
 
-    def _hidden(self, namespace: tuple[str, ...], key: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    def sealed_anew(self, item: Item) -> dict[str, Any]:
+        """The value of an item of the store beneath, sealed with the first key; in the clear stays what is.
+
+        Raises:
+            StoreError: it does not open with these keys.
+        """
+        return self._hidden(item.namespace, item.key, self.opened(item).value, clear=item.value.keys() - {SEALED})
+
+    def _hidden(
+        self, namespace: tuple[str, ...], key: str, value: Mapping[str, Any], clear: Set[str] | None = None
+    ) -> dict[str, Any]:
         to_json(value)
-        clear = {name: part for name, part in value.items() if name in self._clear}
-        secret = to_json({name: part for name, part in value.items() if name not in self._clear})
-        name, sealed = self._keyring.seal(secret.encode(), _about(namespace, key, clear))
-        return {**clear, SEALED: f"{name}.{base64.b64encode(sealed).decode()}"}
+        stays = self._clear if clear is None else clear
+        secret = to_json({name: part for name, part in value.items() if name not in stays})
+        beside = {name: part for name, part in value.items() if name in stays}
+        name, sealed = self._keyring.seal(secret.encode(), _about(namespace, key, beside))
+        return {**beside, SEALED: f"{name}.{base64.b64encode(sealed).decode()}"}
 
     def _opened(self, result: Any) -> Any:
         if isinstance(result, Item):
@@ -204,7 +220,7 @@ class EncryptedStore(Block, BaseStore):
             StoreError: it does not open with these keys, or is not encrypted where that is refused.
         """
         seen, value = copy(item), item.value
-        if SEALED not in value:
+        if sealed_with(value) is None:
             if not self._reads_plain:
                 raise StoreError(
                     "an item in this store is not encrypted: open it with reads_plain=True if it is from before encryption"
@@ -239,7 +255,8 @@ class EncryptedStore(Block, BaseStore):
 
 def sealed_with(value: Mapping[str, Any]) -> str | None:
     """What the key is called that a stored value was sealed with; None for one that was not."""
-    return str(value[SEALED]).partition(".")[0] if SEALED in value else None
+    named = _NAMED.match(str(value.get(SEALED, "")))
+    return named[1] if named else None
 
 
 def _about(namespace: tuple[str, ...], key: str, clear: Mapping[str, Any]) -> bytes:

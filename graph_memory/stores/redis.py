@@ -75,6 +75,7 @@ class RedisStore(BackEnd):
         max_connections: int = MOST_CONNECTIONS,
     ) -> None:
         super().__init__(embed=embed, dims=dims, fields=fields, ttl=ttl)
+        self.keeps_vectors = embed is not None
         self._server = Server(
             url,
             timeout_seconds=positive("timeout_seconds", timeout_seconds),
@@ -151,12 +152,16 @@ class RedisStore(BackEnd):
         return vectors
 
     def _batch(self, todo: Plan, vectors: Vectors, queries: Vectors) -> Steps[list[Result]]:
-        writes = Writer(self._keys, vectors, self._server.is_cluster).calls(todo) if todo.writes else []
-        if todo.questions or todo.eras:
+        writer = Writer(self._keys, vectors, self._server.is_cluster)
+        writes = writer.calls(todo) if todo.writes else []
+        swaps = writer.swaps(todo)
+        if todo.questions or todo.eras or swaps:
             gets = [self._gets(todo, {}, [])] if todo.gets else []
             eras = [self._reader.eras(todo.eras, self._server.is_cluster)] if todo.eras else []
             bodies = [*gets, *(self._answers(at, op, queries) for at, op in todo.questions), *eras]
             read = merged((yield from together(bodies)))
+            if swaps:
+                read = merged([read, (yield from _swapped(swaps))])
             if writes:
                 self._check((yield list(writes)), vectors)
         else:
@@ -186,3 +191,11 @@ class RedisStore(BackEnd):
 
     def _check(self, replies: Iterable[Sequence[int]], vectors: Vectors) -> None:
         check_written(replies, max(map(len, vectors.values()), default=0), self._server.where)
+
+
+def _swapped(swaps: Sequence[tuple[Sequence[int], Call]]) -> Steps[Read]:
+    """Swaps values; by their places in the batch, whether they are there now."""
+    replies = yield [call for _, call in swaps]
+    return Read(
+        {at: bool(n) for (ats, _), some in zip(swaps, replies, strict=True) for at, n in zip(ats, some, strict=True)}
+    )

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from langgraph.store.base import GetOp, Item, ListNamespacesOp, Result, SearchOp, TTLConfig
 
@@ -30,7 +31,7 @@ from graph_memory.stores._plan import Plan, has_query
 from graph_memory.stores._sqlite_cache import IndexCache
 from graph_memory.stores._sqlite_connections import Connections
 from graph_memory.stores._sqlite_search import Ranker
-from graph_memory.stores._sqlite_write import Writer, find, known_vectors, refresh
+from graph_memory.stores._sqlite_write import Writer, find, known_vectors, refresh, swapped
 from graph_memory.stores.claims import is_held_by_another
 
 _SWEEP = 1000  # expired items per transaction
@@ -114,7 +115,7 @@ class SqliteStore(BackEnd):
 
     def _execute(self, todo: Plan, vectors: Vectors, queries: Vectors) -> list[Result]:
         now = self._now()
-        if todo.writes:
+        if todo.writes or todo.swaps:
             return self._connections.write(lambda connection: self._write(connection, todo, vectors, queries, now))
         results, touched = self._connections.read(lambda connection: self._read(connection, todo, queries, now))
         if touched:
@@ -136,8 +137,11 @@ class SqliteStore(BackEnd):
         self, connection: sqlite3.Connection, todo: Plan, vectors: Vectors, queries: Vectors, now: int
     ) -> list[Result]:
         self._check_claims(connection, todo, now)
-        results, touched = self._read(connection, todo, queries, now)
+        found, touched = self._read(connection, todo, queries, now)
+        results: list[Any] = found
         refresh(connection, touched, now)
+        for at, swap in todo.swaps:
+            results[at] = swapped(connection, swap, now)
         Writer(connection, now, self._where, vectors).apply(todo.writes)
         return results
 

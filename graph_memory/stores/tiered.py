@@ -2,8 +2,8 @@
 
 What is hot: gets alone. A batch of nothing but gets is answered from copies in the hot store, and what is missing there is read
 from the durable store and copied. Searches, lists and batches that hold one go to the durable store, whose ranking and filters
-they get. Writes, claims and `put_if_absent` go there too, and what was written is then copied. What expires by itself is never
-copied.
+they get. Writes, claims, swaps and `put_if_absent` go there too, and what was written is then copied. What expires by itself is
+never copied.
 
 Why no read is older than what was acknowledged before it began:
 
@@ -47,7 +47,7 @@ from graph_memory.stores._breaker import Breaker
 from graph_memory.stores._journal import Journal
 from graph_memory.stores._ops import check
 from graph_memory.stores._options import positive
-from graph_memory.stores._tiered_gate import Gate
+from graph_memory.stores._tiered_gate import GATE, Gate
 from graph_memory.stores._tiered_io import Sides
 from graph_memory.stores._tiered_queue import Queued
 from graph_memory.stores._tiered_requests import DOWN, PutIfAbsent
@@ -55,6 +55,7 @@ from graph_memory.stores._tiered_slots import Place
 from graph_memory.stores._tiered_steps import Tier, Timing
 from graph_memory.stores.claims import takes_claims
 from graph_memory.stores.eras import tells_eras
+from graph_memory.stores.swaps import takes_swaps
 
 _log = logging.getLogger("graph_memory.stores.tiered")
 
@@ -99,9 +100,10 @@ class TieredStore(Block, BaseStore):
             raise ConfigurationError("a tier needs two different stores, the hot and the durable one")
         self.hot, self.durable = hot, durable
         self.supports_ttl, self.ttl_config = durable.supports_ttl, durable.ttl_config
-        self.takes_claims = takes_claims(durable)
+        self.takes_claims, self.takes_swaps = takes_claims(durable), takes_swaps(durable)
+        self.keeps_vectors = bool(getattr(durable, "keeps_vectors", False))
         self._retry = positive("retry_seconds", retry_seconds)
-        place = Place(gate, "gate")
+        place = Place(gate, GATE)
         check(PutOp(*place, {}))
         breakers = Breaker(self._retry, time.monotonic), Breaker(self._retry, time.monotonic)
         trust = positive("trust_seconds", trust_seconds)
