@@ -161,7 +161,7 @@ class MemorySettings(BaseModel):
         except ValidationError as exc:
             error = exc.errors(include_url=False, include_context=False)[0]
             sentence = refusal(error["input"], error["msg"])
-            raise ConfigurationError(f"{variable(error['loc'][:1])}: {sentence}") from None
+            raise ConfigurationError(f"{_in_variable(error['loc'])}: {sentence}") from None
 
     def chosen_workspace(self) -> Workspace:
         """The workspace by its name, from the file if there is one, with the overrides.
@@ -180,6 +180,12 @@ class MemorySettings(BaseModel):
 def variable(place: Place) -> str:
     """The variable of a setting, by its name or its place in a workspace."""
     return PREFIX + "_".join(map(str, place)).upper()
+
+
+def _in_variable(place: Place) -> str:
+    """The variable of a setting, and the key of its value that is wrong, where the value does not tell by itself."""
+    is_told = len(place) < 2 or isinstance(place[1], int) or place[-1] == "[key]"
+    return variable(place[:1]) if is_told else f"{variable(place[:1])}, {place[1]}"
 
 
 def _workspace_places() -> Iterator[Place]:

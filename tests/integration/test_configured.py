@@ -243,9 +243,9 @@ def models(memories: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"MEMORIES": "buffer,elephant"}, "GRAPH_MEMORY_MEMORIES_1: 'elephant' will not do"),
+        ({"MEMORIES": "buffer,elephant"}, "GRAPH_MEMORY_MEMORIES: 'elephant' will not do"),
         ({"MEMORIES": "buffer", "WEIGHTS": '{"vector": 1}'}, "GRAPH_MEMORY_WEIGHTS names 'vector', but the memories"),
-        ({"WEIGHTS": '{"vector": -1}'}, "GRAPH_MEMORY_WEIGHTS_VECTOR: -1 will not do"),
+        ({"WEIGHTS": '{"vector": -1}'}, "GRAPH_MEMORY_WEIGHTS, vector: -1 will not do"),
         ({"WEIGHTS": "{"}, "GRAPH_MEMORY_WEIGHTS: '{' will not do, it should be JSON"),
         ({"MEMORIES": "buffer,buffer"}, "two memories are named 'buffer'"),
         ({"PRESERVE_SYSTEM_PROMPTS": "no"}, "system messages are always shown whole: leave it out"),
