@@ -20,7 +20,7 @@ def examine(url: str, options: Mapping[str, Any]) -> list[Finding]:
     beneath = {name: option for name, option in options.items() if name not in TIER} | {"reads_plain": True}
     with open_store(url, create=False, **beneath) as store:
         assert isinstance(store, EncryptedStore)
-        items = store.store.search((), limit=_MOST)
+        items = store.store.search((), limit=_MOST, refresh_ttl=False)
         names = Counter(sealed_with(item.value) for item in items)
         broken = sum(not _opens(store, item) for item in items if sealed_with(item.value) in store.key_names)
         return judged(len(items), names, store.key_names, broken)

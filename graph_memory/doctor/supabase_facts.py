@@ -13,7 +13,8 @@ from graph_memory.doctor.findings import Finding
 from graph_memory.namespaces import label
 
 Stands = Literal["anon", "service", "user", "unknown"]
-_ROLES: dict[Any, Stands] = {"service_role": "service", "anon": "anon", "authenticated": "user"}
+_LATEST = 250_000_000_000  # unix seconds that a date can still hold, in the year 9892
+_ROLES: dict[str, Stands] = {"service_role": "service", "anon": "anon", "authenticated": "user"}
 _PREFIXES: dict[str, Stands] = {"sb_secret_": "service", "sb_publishable_": "anon"}
 _TOKEN = "give the signed-in user's token (GRAPH_MEMORY_SUPABASE_TOKEN) and the publishable key"
 _MIGRATE = "graph-memory migrate URL, with the url of the project's Postgres"
@@ -43,9 +44,9 @@ class Principal:
         claims = _claims(text)
         user, expires_at = claims.get("sub"), claims.get("exp")
         return cls(
-            _ROLES.get(claims.get("role"), "unknown"),
+            _ROLES.get(str(claims.get("role")), "unknown"),
             user if isinstance(user, str) and user else None,
-            expires_at if isinstance(expires_at, int | float) else None,
+            expires_at if isinstance(expires_at, int | float) and abs(expires_at) < _LATEST else None,
         )
 
 
