@@ -6,6 +6,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.commands import cli  # noqa: F401
 from tests.outbox import make  # noqa: F401
 from tests.postgres_databases import migrated_database, new_database, postgres_server, postgres_url  # noqa: F401
 from tests.redis_servers import redis_cluster, redis_server  # noqa: F401

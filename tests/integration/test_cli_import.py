@@ -10,10 +10,8 @@ from langchain_core.messages import AIMessage, HumanMessage, message_to_dict
 from langgraph.store.sqlite import SqliteStore
 
 from graph_memory import open_checkpointer
-from tests.integration.test_cli import Command, cli
+from tests.commands import Command
 from tests.migrating import chatted, lines, message_store, talk
-
-__all__ = ["cli"]
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from graph_memory import Scope, open_memory, search
-from tests.integration.test_cli import LINES, Command, cli
-
-__all__ = ["cli"]
+from tests.commands import LINES, Command
 
 DB = "sqlite:///memory.db"
 OTHER = "sqlite:///other.db"

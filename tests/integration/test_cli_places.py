@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from graph_memory import BufferMemory, ConfigurationError, open_checkpointer, open_memory, open_store
+from graph_memory.cli.settings import Settings
+from tests.commands import LINES, Command
 from tests.fakes import Assistant, in_thread
 from tests.graphs import plain
-from tests.integration.test_cli import LINES, Command, cli
-
-__all__ = ["cli"]
 
 READING = (
     ["ask", "x"],
@@ -109,3 +108,9 @@ def test_history_shows_a_users_own_threads_alone(cli: Command, way: str) -> None
     assert "no checkpoints of a thread 'u' of bob here; known of that user: none. Give the thread_id" in absent[2]
     if owner:
         assert "known of that user: t. Give" in cli("history", "u", "--user", owner)[2]
+
+
+def test_a_servers_url_is_not_shown():
+    """It may hold a password."""
+    assert Settings("postgresql://me:secret@host/db", "me").place == "postgresql://…"
+    assert Settings("sqlite:///memory.db", "me").place == "sqlite:///memory.db"
