@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 from graph_memory.types import utc
 
 EXPECTED = 'a message such as {"role": "user", "content": "..."} or {"speaker": "Ada", "text": "..."}'
-
-FACT = "fact"
-"""Role of a line that nobody said: a fact that stands for itself."""
+FACT = "fact"  # the role of a line that nobody said
 
 _TEXT = ("text", "content", "message", "body", "value")
 _SPEAKER = ("speaker", "name", "from", "sender", "author", "username", "user", "from_id", "bot_id")
