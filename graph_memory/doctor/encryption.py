@@ -9,6 +9,7 @@ from typing import Any
 from graph_memory.doctor.findings import Finding
 from graph_memory.errors import StoreError
 from graph_memory.stores import TIER, open_store
+from graph_memory.stores._tiered_gate import is_gate
 from graph_memory.stores.encrypted import EncryptedStore, sealed_with
 
 _MOST = 200
@@ -20,7 +21,8 @@ def examine(url: str, options: Mapping[str, Any]) -> list[Finding]:
     beneath = {name: option for name, option in options.items() if name not in TIER} | {"reads_plain": True}
     with open_store(url, create=False, **beneath) as store:
         assert isinstance(store, EncryptedStore)
-        items = store.store.search((), limit=_MOST, refresh_ttl=False)
+        found = store.store.search((), limit=_MOST, refresh_ttl=False)
+        items = [item for item in found if not is_gate(item)]
         names = Counter(sealed_with(item.value) for item in items)
         broken = sum(not _opens(store, item) for item in items if sealed_with(item.value) in store.key_names)
         return judged(len(items), names, store.key_names, broken)

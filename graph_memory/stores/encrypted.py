@@ -30,6 +30,7 @@ from graph_memory.sealing import Key, Keyring
 from graph_memory.stores._ops import check, encode_path, to_json
 from graph_memory.stores._options import paths
 from graph_memory.stores._plan import has_query
+from graph_memory.stores._tiered_gate import is_gate
 from graph_memory.stores.claims import HOLDER, ClaimOp, takes_claims, with_put_if_absent
 from graph_memory.stores.hits import Hits
 from graph_memory.stores.swaps import SwapOp
@@ -221,7 +222,7 @@ class EncryptedStore(Block, BaseStore):
         """
         seen, value = copy(item), item.value
         if sealed_with(value) is None:
-            if not self._reads_plain:
+            if not self._reads_plain and not is_gate(item):
                 raise StoreError(
                     "an item in this store is not encrypted: open it with reads_plain=True if it is from before encryption"
                 )

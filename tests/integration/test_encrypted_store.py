@@ -30,7 +30,7 @@ from graph_memory import (
 )
 from graph_memory.cli.app import app
 from graph_memory.errors import ConfigurationError, ConflictError, StoreError
-from graph_memory.stores.claims import ClaimOp
+from graph_memory.stores.claims import HOLDER, ClaimOp
 from graph_memory.stores.encrypted import EncryptedStore
 from graph_memory.stores.sqlite import SqliteStore
 from tests.fakes import Assistant, call, in_thread
@@ -264,3 +264,15 @@ def test_memories_search_what_they_may() -> None:
         found = memory.get_context(Scope(user_id="ada", thread_id="2"), "What is my boat called?", store=store)
         assert "Zephyr" in str(found)
         assert store.search(("graph_memory",), query="boat")
+
+
+def test_the_gate_of_a_tier_is_no_plain_item() -> None:
+    """It stands in the clear beneath, after an outage: what reads everything passes it by."""
+    with open_store("sqlite://", encrypt=new_key()) as store:
+        store.put(ADA, "k", {"text": SECRET})
+        store.store.put(("graph_memory_tier",), "gate", {HOLDER: "x", "closed": False})
+
+        assert {item.key for item in store.search(())} == {"k", "gate"}
+        store.store.put(("graph_memory_tier",), "plain", {"closed": False})
+        with pytest.raises(StoreError, match="not encrypted"):
+            store.search(())
