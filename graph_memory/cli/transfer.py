@@ -130,8 +130,12 @@ def _source(asked: Asked, user: str) -> Source:
 
 
 def _is_absent(url: str) -> bool:
+    """Whether opening it would make a memory, in a file that is not there or is empty."""
     place = parse(url)
-    return place.scheme == "sqlite" and place.path is not None and not Path(place.path).exists()
+    if place.scheme != "sqlite" or place.path is None:
+        return False
+    file = Path(place.path)
+    return not file.exists() or (file.is_file() and file.stat().st_size == 0)
 
 
 def _utf8(stream: TextIO) -> TextIO:

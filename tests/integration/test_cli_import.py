@@ -110,3 +110,12 @@ def test_a_mistake_is_one_sentence(cli: Command, files: Path, args: list[str], s
     assert sentence in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_a_dry_run_leaves_an_empty_file_empty(cli: Command):
+    """A memory is made by what remembers, not by what only looks."""
+    (cli.folder / "memory.db").touch()
+    said = cli.transcript({"role": "user", "content": "hi", "user_id": "ada", "thread_id": "1"})
+
+    assert "would import: 1 message of ada" in cli("import", said, "--dry-run")[1]
+    assert (cli.folder / "memory.db").stat().st_size == 0
