@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from graph_memory.errors import ConfigurationError
-from graph_memory.migration.foreign import Tables, opened
+from graph_memory.migration.foreign import Tables, moment_of, opened
 from graph_memory.migration.messages import content_digest, decoded, said
 from graph_memory.migration.records import TOO_DEEP, Fault, Records, Said
 from graph_memory.migration.templates import SessionTemplate, Whose
@@ -127,7 +127,7 @@ def _rows(tables: Tables, table: str) -> Histories:
         if row[1] is None:
             yield Fault(f"message {row[0]}", "it has no session")
             continue
-        yield Stored(str(row[1]), str(row[0]), row[2], _moment(row[3]) if dated else None)
+        yield Stored(str(row[1]), str(row[0]), row[2], moment_of(row[3]) if dated else None)
 
 
 def _files(path: Path) -> Histories:
@@ -151,12 +151,3 @@ def _file(path: Path) -> Iterator[Stored | Fault]:
         return
     for number, value in enumerate(values, 1):
         yield Stored(path.stem, str(number), value)
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, datetime) else None

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from graph_memory.errors import ConfigurationError, StoreError, StoreUnavailableError
 from graph_memory.sqlite_files import is_busy
+from graph_memory.types import utc
 from graph_memory.urls import Place, extra
 
 if TYPE_CHECKING:
@@ -217,3 +219,12 @@ class _Postgres:
 def _quoted(name: str) -> str:
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
+
+
+def moment_of(value: Any) -> datetime | None:
+    """A time as SQLite (a text, in UTC where it names no zone) or Postgres gives it; None for what is none."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return utc(moment) if isinstance(moment, datetime) else None

@@ -10,19 +10,18 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from langgraph.store.base import BaseStore, Item
 
 from graph_memory.errors import ConfigurationError
 from graph_memory.memories.listing import PAGE, listed_page
-from graph_memory.migration.foreign import Condition, Tables, opened
+from graph_memory.migration.foreign import Condition, Tables, moment_of, opened
 from graph_memory.migration.records import TOO_DEEP, Fault, Record, is_deep
 from graph_memory.migration.templates import NamespaceTemplate
 from graph_memory.namespaces import ROOT
 from graph_memory.steps import run
 from graph_memory.stores import open_store
-from graph_memory.types import utc
 from graph_memory.urls import parse
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _rows(tables: Tables, prefix: tuple[str, ...]) -> Items:
     has_ends, now = ends in tables.columns(_TABLE), datetime.now(UTC)
     only = Condition("prefix", ".".join(prefix), ".") if prefix else None
     for row in tables.rows(_TABLE, [*wanted, ends] if has_ends else wanted, ["prefix", "key"], only):
-        if has_ends and (over := _moment(row[5])) is not None and over <= now:
+        if has_ends and (over := moment_of(row[5])) is not None and over <= now:
             continue
         where = f"item {row[0]}.{row[1]}"
         try:
@@ -123,16 +122,7 @@ def _rows(tables: Tables, prefix: tuple[str, ...]) -> Items:
         if not isinstance(value, dict):
             yield Fault(where, "its value is no JSON object")
             continue
-        made, changed = (_moment(at) or now for at in row[3:5])
+        made, changed = (moment_of(at) or now for at in row[3:5])
         yield Item(
             value=value, key=str(row[1]), namespace=tuple(str(row[0]).split(".")), created_at=made, updated_at=changed
         )
-
-
-def _moment(value: Any) -> datetime | None:
-    """A time as SQLite (a text in UTC) or Postgres gives it."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-    return utc(moment) if isinstance(moment, datetime) else None

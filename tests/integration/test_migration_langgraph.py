@@ -21,9 +21,7 @@ from langgraph.store.sqlite import SqliteStore
 
 from graph_memory import (
     BufferMemory,
-    ConfigurationError,
     Scope,
-    StoreError,
     VectorMemory,
     attach,
     forget,
@@ -32,7 +30,6 @@ from graph_memory import (
     search,
 )
 from graph_memory.migration import LangGraphItems, LangGraphThreads, LangMem
-from graph_memory.migration.foreign import postgres_connection, read_only
 from tests.migrating import chatted, everything, fingerprint, imported
 from tests.postgres_databases import run_sql
 from tests.redis_servers import Running
@@ -269,16 +266,6 @@ def test_items_in_our_own_servers_are_read_by_their_url(kind: str, request: pyte
     assert found[0].memo.text == "Fact number 2."
 
 
-def test_a_connection_for_reading_refuses_to_write(new_database: str, tmp_path: Path):
-    """Whoever's bug it would be."""
-    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
-        connection.execute("CREATE TABLE x (x)")
-    with pytest.raises(StoreError, match="readonly"), read_only(str(tmp_path / "x.db")) as connection:
-        connection.execute("INSERT INTO x VALUES (1)")
-    with pytest.raises(StoreError, match="takes no writes"), postgres_connection(new_database) as server:
-        server.execute("CREATE TABLE x (x int)")
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
 def test_a_file_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path):
     """A backup, say; though its journal is of the kind that wants files beside it."""
@@ -290,17 +277,3 @@ def test_a_file_in_a_folder_that_cannot_be_written_to_is_read(tmp_path: Path):
             assert imported(LangGraphThreads(f"sqlite:///{tmp_path / 'threads.db'}"), store).new == {"message": 6}
     finally:
         tmp_path.chmod(0o755)
-
-
-@pytest.mark.parametrize("source", [LangGraphThreads, LangMem])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, source: Any):
-    """Text that is no database, and a database that holds nothing of the kind."""
-    (tmp_path / "text.db").write_text("no database " * 100, encoding="utf-8")
-    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, connection:
-        connection.execute("CREATE TABLE other (x)")
-    with open_store("sqlite://") as store:
-        for name in ("text.db", "other.db"):
-            before = fingerprint(tmp_path / name)
-            with pytest.raises((ConfigurationError, StoreError), match=name):
-                imported(source(f"sqlite:///{tmp_path / name}"), store)
-            assert fingerprint(tmp_path / name) == before
